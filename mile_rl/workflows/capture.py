@@ -1,0 +1,187 @@
+"""Capture: what happens when a workflow function is called with handles instead of values."""
+
+from __future__ import annotations
+
+import copy
+import dis
+import enum
+import functools
+import sys
+import types
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from mile_rl.errors import WorkflowError
+from mile_rl.workflows import names
+from mile_rl.workflows.dag import RESULT, Dag, Node, Output
+from mile_rl.workflows.file import File
+from mile_rl.workflows.handle import Handle, Handles
+
+if TYPE_CHECKING:
+    from mile_rl.workflows.operator import Operator
+
+_CURRENT: ContextVar[Capture | None] = ContextVar("mile_rl_capture", default=None)
+
+_IMMUTABLE = (
+    type(None), bool, int, float, complex, str, bytes, range, slice, type, File, enum.Enum, PurePath,
+    types.FunctionType, types.BuiltinFunctionType, types.ModuleType,
+)  # fmt: skip
+
+
+class Draft:
+    """A node that has no name yet.
+
+    Args:
+        operator: what it calls.
+        arguments: parameter name -> argument, with handles as leaves.
+        target: the variable(s) that the call is assigned to, "" where there is none.
+    """
+
+    __slots__ = ("arguments", "capture", "name", "operator", "parents", "target")
+
+    def __init__(
+        self, capture: Capture, operator: Operator[..., Any], arguments: dict[str, Any], target: str
+    ) -> None:
+        self.capture = capture
+        self.operator = operator
+        self.arguments = arguments
+        self.target = target
+        self.name = ""
+        self.parents: tuple[Handle, ...] = ()
+
+
+class Capture:
+    """Collects the nodes of one workflow while its function runs."""
+
+    def __init__(self) -> None:
+        self.drafts: list[Draft] = []
+
+    def add(self, operator: Operator[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Add a node and return what stands for its result: a handle, or :class:`Handles` for several."""
+        try:
+            bound = operator.signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise WorkflowError(f"call of operator {operator.name}: {error}.") from None
+        caller = sys._getframe(2)
+        draft = Draft(self, operator, bound, _assigned_to(caller.f_code, caller.f_lasti))
+        found: dict[tuple[int, str], Handle] = {}
+        for name, argument in bound.items():
+            bound[name] = self._private(argument, found, operator, name)
+        draft.parents = tuple(found.values())
+        self.drafts.append(draft)
+        if operator.outputs == (RESULT,):
+            return Handle(draft, RESULT)
+        return Handles(Handle(draft, output) for output in operator.outputs)
+
+    def _private(
+        self, value: Any, found: dict[tuple[int, str], Handle], operator: Operator[..., Any], name: str
+    ) -> Any:
+        """Return a private copy of an argument, and note the handles in it.
+
+        The copy keeps what the person does to a list or an array after the call out of the node, and what
+        one operator does to it out of the next.
+        """
+        kind = type(value)
+        if kind is Handle:
+            if value.draft.capture is not self:
+                raise WorkflowError(f"{value!r} belongs to another workflow (or another call of this one).")
+            found.setdefault((id(value.draft), value.output), value)
+            return value
+        if isinstance(value, _IMMUTABLE):
+            return value
+        if kind is list or kind is tuple or kind is Handles:
+            items = [self._private(item, found, operator, name) for item in value]
+            return items if kind is list else tuple(items)
+        if kind is dict:
+            return {key: self._private(item, found, operator, name) for key, item in value.items()}
+        if kind in (set, frozenset) and any(type(item) is Handle for item in value):
+            raise WorkflowError(f"argument {name!r} of {operator.name} is a set of handles: use a list.")
+        try:
+            return _copied(value)
+        except WorkflowError:
+            raise
+        except Exception:
+            # What cannot be copied is digested next, and refused there by name unless that works.
+            return value
+
+    def finish(self, workflow: str, result: Any, parameters: Mapping[str, Any]) -> Dag:
+        """Name the nodes and return the DAG."""
+        names.assign(self.drafts)
+        nodes = {}
+        for draft in self.drafts:
+            nodes[draft.name] = Node(
+                name=draft.name,
+                operator=draft.operator,
+                arguments={name: _addressed(value) for name, value in draft.arguments.items()},
+                parents=tuple(Output(handle.draft.name, handle.output) for handle in draft.parents),
+                target=draft.target,
+            )
+        dag = Dag(workflow=workflow, nodes=nodes, result=_addressed(result), parameters=dict(parameters))
+        if not dag.requested:
+            raise WorkflowError(
+                f"workflow {workflow} returns nothing that an operator makes: return the handles that you want "
+                "to see, alone or in a dict, list or tuple."
+            )
+        return dag
+
+
+def current() -> Capture | None:
+    """Return the capture under way in this context, or None outside a workflow."""
+    return _CURRENT.get()
+
+
+def run_captured(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Capture, Any]:
+    """Call a workflow function so that operators add nodes.
+
+    Returns:
+        The capture and what the function returned, handles included.
+    """
+    capture = Capture()
+    token = _CURRENT.set(capture)
+    try:
+        return capture, function(*args, **kwargs)
+    finally:
+        _CURRENT.reset(token)
+
+
+def _addressed(value: Any) -> Any:
+    kind = type(value)
+    if kind is Handle:
+        return Output(value.draft.name, value.output)
+    if kind is list:
+        return [_addressed(item) for item in value]
+    if kind is tuple or kind is Handles:
+        return tuple(_addressed(item) for item in value)
+    if kind is dict:
+        return {key: _addressed(item) for key, item in value.items()}
+    return value
+
+
+def _copied(value: Any) -> Any:
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
+        return value.copy()
+    return copy.deepcopy(value)
+
+
+@functools.lru_cache(maxsize=65536)
+def _assigned_to(code: types.CodeType, lasti: int) -> str:
+    """Return the variable(s) that the call at an instruction is assigned to, "" where there is none."""
+    instructions = list(dis.get_instructions(code))
+    at = next((i for i, instruction in enumerate(instructions) if instruction.offset == lasti), None)
+    if at is None:
+        return ""
+    wanted = 1
+    stored: list[str] = []
+    for instruction in instructions[at + 1 :]:
+        if instruction.opname == "UNPACK_SEQUENCE" and not stored:
+            wanted = int(instruction.arg or 1)
+        elif instruction.opname.startswith("STORE_") and isinstance(instruction.argval, str):
+            stored.append(instruction.argval)
+        elif instruction.opname != "COPY":
+            return ""
+        if len(stored) == wanted:
+            return ",".join(stored)
+    return ""
