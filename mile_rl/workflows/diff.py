@@ -35,7 +35,8 @@ def diff(old: Sequence[VersionNode], new: Sequence[VersionNode]) -> tuple[Edit, 
     """
     pairs = match(old, new)
     by_name = {node.name: node for node in old}
-    gone = [node for node in old if node.name not in set(pairs.values())]
+    kept = set(pairs.values())
+    gone = [node for node in old if node.name not in kept]
     edits: list[Edit] = []
     for node in new:
         if node.name in pairs:
