@@ -2,8 +2,8 @@
 
     python -m experiments.bench.bench_planner [--json] [--repeats 5]
 
-Three families of workflows: "chains" of ten nodes side by side that join at the end, "random" with two parents
-each, drawn mostly among the recent nodes, and "deep", one long chain. Every node is needed. In a "first" run
+Three families of workflows: "chains" of ten nodes side by side that join at the end, "random" with two
+parents each, drawn mostly among the recent nodes, and "deep", one long chain. Every node is needed. In a "first" run
 nothing is in the store, in an "edited" one 60 % of the outputs.
 """
 
@@ -21,6 +21,7 @@ import numpy as np
 from mile_rl.planner import UNAVAILABLE, Problem, ortools_cut, plain, solve
 from mile_rl.planner.plan import Plan
 
+FAMILIES = ("chains", "random", "deep")
 SIZES = (10, 100, 1_000, 10_000, 100_000)
 BARS_MS = {10_000: 30.0, 100_000: 600.0}
 NETWORKX_SIZE = 1_000
@@ -96,25 +97,20 @@ def again(problem: Problem) -> Plan:
     )
 
 
-def measure(repeats: int) -> list[dict[str, object]]:
-    """Return one row a family and size."""
-    rows: list[dict[str, object]] = []
-    for family in ("chains", "random", "deep"):
-        for nodes in SIZES:
-            for run, available in (("first", 0.0), ("edited", 0.6)):
-                problem = make(family, nodes, available=available)
-                row: dict[str, object] = {"family": family, "nodes": nodes, "run": run}
-                row["plan_ms"] = median_ms(lambda: again(problem), repeats)
-                row["ortools_cut_ms"] = median_ms(lambda: ortools_cut.cut(problem), repeats)
-                if nodes <= NETWORKX_SIZE:
-                    row["plain_cut_ms"] = median_ms(lambda: plain.cut(problem), min(repeats, 3))
-                if nodes == NETWORKX_SIZE:
-                    row["networkx_ms"] = median_ms(lambda: by_networkx(problem), 1)
-                    row["exact"] = by_networkx(problem) == solve(problem).total_ns
-                if nodes in BARS_MS:
-                    row["bar_ms"] = BARS_MS[nodes]
-                rows.append(row)
-    return rows
+def measure(family: str, nodes: int, run: str, repeats: int) -> dict[str, object]:
+    """Return the row of one family, size and run; times in milliseconds."""
+    problem = make(family, nodes, available=0.0 if run == "first" else 0.6)
+    row: dict[str, object] = {"family": family, "nodes": nodes, "run": run}
+    row["plan_ms"] = median_ms(lambda: again(problem), repeats)
+    row["ortools_cut_ms"] = median_ms(lambda: ortools_cut.cut(problem), repeats)
+    if nodes <= NETWORKX_SIZE:
+        row["plain_cut_ms"] = median_ms(lambda: plain.cut(problem), repeats)
+    if nodes == NETWORKX_SIZE:
+        row["networkx_ms"] = median_ms(lambda: by_networkx(problem), 1)
+        row["exact"] = by_networkx(problem) == solve(problem).total_ns
+    if nodes in BARS_MS:
+        row["bar_ms"] = BARS_MS[nodes]
+    return row
 
 
 def main() -> int:
@@ -125,7 +121,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the rows as JSON")
     parser.add_argument("--repeats", type=int, default=5, help="measurements a median (default 5)")
     arguments = parser.parse_args()
-    rows = measure(arguments.repeats)
+    rows = [
+        measure(family, nodes, run, arguments.repeats)
+        for family in FAMILIES
+        for nodes in SIZES
+        for run in ("first", "edited")
+    ]
     if arguments.json:
         print(json.dumps(rows, indent=1))
     else:

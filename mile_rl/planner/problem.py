@@ -63,9 +63,7 @@ class Problem:
         _check_range("compute_ns", self.compute_ns, 0, MAX_TOTAL_NS)
         _check_range("load_ns", self.load_ns, int(UNAVAILABLE), None)
         if float(self.compute_ns.sum(dtype=np.float64)) >= MAX_TOTAL_NS:
-            raise ValueError(
-                "computing everything would take 2**61 ns (73 years) or more: check the estimates"
-            )
+            raise ValueError("compute_ns adds up to 2**61 ns (73 years) or more: check the estimates")
 
     @property
     def nodes(self) -> int:
@@ -80,7 +78,8 @@ class Problem:
     @property
     def available(self) -> Bools:
         """bool[m]: which outputs have a valid artifact."""
-        return self.load_ns != UNAVAILABLE
+        available: Bools = self.load_ns != UNAVAILABLE
+        return available
 
     def with_known(self, known: Bools | None) -> Problem:
         """Return the problem in which the outputs in ``known`` are in memory already and cost nothing.
