@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 _CURRENT: ContextVar[Capture | None] = ContextVar("mile_rl_capture", default=None)
 
-_IMMUTABLE = (
+IMMUTABLE = (
     type(None), bool, int, float, complex, str, bytes, range, slice, type, File, enum.Enum, PurePath,
     types.FunctionType, types.BuiltinFunctionType, types.ModuleType,
 )  # fmt: skip
+
+"""Values of these types are never copied: nobody can change them, or they count by what they refer to."""
 
 
 class Draft:
@@ -89,7 +91,7 @@ class Capture:
                 raise WorkflowError(f"{value!r} belongs to another workflow (or another call of this one).")
             found.setdefault((id(value.draft), value.output), value)
             return value
-        if isinstance(value, _IMMUTABLE):
+        if isinstance(value, IMMUTABLE):
             return value
         if kind is list or kind is tuple or kind is Handles:
             items = [self._private(item, found, operator, name) for item in value]
@@ -99,7 +101,7 @@ class Capture:
         if kind in (set, frozenset) and any(type(item) is Handle for item in value):
             raise WorkflowError(f"argument {name!r} of {operator.name} is a set of handles: use a list.")
         try:
-            return _copied(value)
+            return copied(value)
         except WorkflowError:
             raise
         except Exception:
@@ -159,7 +161,12 @@ def _addressed(value: Any) -> Any:
     return value
 
 
-def _copied(value: Any) -> Any:
+def copied(value: Any) -> Any:
+    """Return a copy that shares nothing changeable with ``value``.
+
+    Raises:
+        Exception: whatever an object that cannot be copied raises.
+    """
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
         return value.copy()

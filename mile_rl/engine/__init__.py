@@ -1,0 +1,1 @@
+"""One iteration: capture, sign, slice, diff, plan, execute, decide, record."""

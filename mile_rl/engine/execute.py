@@ -1,0 +1,388 @@
+"""Carrying out a plan: one node after the other, or several at once where they are independent."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mile_rl.engine import seeds
+from mile_rl.engine.call import Called, call
+from mile_rl.engine.held import Held, Memory
+from mile_rl.errors import OperatorFailed, WorkflowError
+from mile_rl.workflows.capture import copied
+from mile_rl.workflows.dag import Dag, Output
+
+MISSING = object()
+"""What a load returns when the artifact is gone or damaged."""
+
+Progress = Callable[[int, int, str], None]
+"""``on_progress(done_ns, total_ns, note)``: expected work done, expected work in all, what happens now."""
+
+
+class Keeper(Protocol):
+    """What the executor asks and tells while it runs; every call comes from the thread that executes."""
+
+    def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
+        """Return the nodes to compute and the outputs to load, given what is in memory already."""
+
+    def load(self, output: Output) -> Any:
+        """Return an artifact's value, or ``MISSING``; in the latter case it must not be planned again."""
+
+    def seed_of(self, node: str) -> str:
+        """Return the digest that the node's global generators are seeded from."""
+
+    def is_exclusive(self, node: str) -> bool:
+        """Tell whether the node's operator was seen to draw from the global generators."""
+
+    def is_mutator(self, node: str) -> bool:
+        """Tell whether the node's operator was seen to change its inputs in place."""
+
+    def computed(self, node: str, called: Called) -> None:
+        """Hear that a node was computed, before its outputs are decided about."""
+
+    def decide(self, output: Output, held: Held) -> bool:
+        """Tell whether to keep a value that was just computed."""
+
+    def keep(self, output: Output, held: Held) -> None:
+        """Write a value; nobody will change it any more."""
+
+    def mutated(self, node: str, outputs: tuple[Output, ...]) -> None:
+        """Hear that a node's operator changed these inputs in place: nothing that it touched may be kept."""
+
+    def drew(self, node: str) -> None:
+        """Hear that a node's operator draws from the global generators."""
+
+    def expected_ns(self, node: str) -> int:
+        """Return how long the node is expected to run."""
+
+
+class PlanAgain(Exception):
+    """Something that the plan counts on is gone."""
+
+
+@dataclass(slots=True)
+class Running:
+    node: str
+    handed: dict[Output, Any]
+    tainted: bool = False
+
+
+class Executor:
+    """Runs what a plan says and hands out the requested values.
+
+    Results do not depend on ``jobs``: an operator that draws from the global generators, or changes what it
+    is given, runs alone; where that is seen only while others run, what it may have spoilt is computed again.
+
+    Args:
+        dag: the workflow.
+        keeper: what to ask and tell.
+        state_folder: the project's state folder.
+        jobs: how many nodes may run at once.
+        on_progress: what to tell of the progress.
+        clock_ns: a clock.
+    """
+
+    def __init__(
+        self,
+        dag: Dag,
+        keeper: Keeper,
+        *,
+        state_folder: Path,
+        jobs: int = 1,
+        on_progress: Progress | None = None,
+        clock_ns: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        self.dag = dag
+        self._keeper = keeper
+        self._state_folder = state_folder
+        self.jobs = jobs
+        self._on_progress = on_progress
+        self._clock_ns = clock_ns
+        self._memory = Memory()
+        self._to_write: dict[Output, Held] = {}
+        self._alone: set[str] = set()
+
+    def run(self) -> Mapping[Output, Any]:
+        """Run until every requested output is there.
+
+        Returns:
+            Each requested output's value.
+
+        Raises:
+            OperatorFailed: an operator raised; what was earned until then has been kept.
+        """
+        with seeds.restored():
+            try:
+                while True:
+                    compute, load = self._keeper.plan(frozenset(self._memory))
+                    self._count_takers(compute)
+                    try:
+                        self._carry_out([name for name in self.dag.nodes if name in compute])
+                        for output in self.dag.requested:
+                            self._obtain(output)
+                        break
+                    except PlanAgain:
+                        continue
+            finally:
+                self._flush()
+        return {output: self._memory[output].value for output in self.dag.requested}
+
+    def _carry_out(self, order: list[str]) -> None:
+        self._total_ns = max(1, sum(self._keeper.expected_ns(name) for name in order))
+        self._done_ns = 0
+        if self.jobs == 1 or len(order) == 1:
+            for name in order:
+                self.run_alone(name)
+        else:
+            _Pool(self).carry_out(order)
+
+    def run_alone(self, name: str) -> None:
+        """Run a node with nothing beside it, its global generators seeded."""
+        running = self.begin(name)
+        if self.jobs == 1:
+            self.finish(running, self.work(running, seed=self._keeper.seed_of(name)))
+            return
+        seeds.seed(self._keeper.seed_of(name))
+        before = seeds.generator_states()
+        called = self.work(running, seed=None)
+        if not seeds.same_states(before, seeds.generator_states()):
+            self._keeper.drew(name)
+        self.finish(running, called)
+
+    def runs_alone(self, name: str) -> bool:
+        """Tell whether no other node may run beside this one."""
+        return name in self._alone or self._keeper.is_exclusive(name)
+
+    def run_alone_from_now(self, name: str) -> None:
+        """Note that a node has to be run again, with nothing beside it."""
+        self._alone.add(name)
+
+    def inputs_spoiled(self, running: Running) -> bool:
+        """Tell whether an input of a node that runs is no longer what it was."""
+        return any(
+            output in self._memory and self._memory[output].watch.spoiled() for output in running.handed
+        )
+
+    def begin(self, name: str) -> Running:
+        """Get a node's inputs together."""
+        self._tell(name)
+        node = self.dag.nodes[name]
+        handed = {}
+        for output in node.parents:
+            value = self._obtain(output).watch.hand_out()
+            handed[output] = copied(value) if self._keeper.is_mutator(name) else value
+        return Running(name, handed)
+
+    def work(self, running: Running, *, seed: str | None) -> Called:
+        """Call the operator; safe on any thread."""
+        return call(
+            self.dag.nodes[running.node],
+            running.handed,
+            seed=seed,
+            state_folder=self._state_folder,
+            clock_ns=self._clock_ns,
+        )
+
+    def finish(self, running: Running, called: Called) -> None:
+        """Check what a call did, hold its values, decide about them and release its inputs."""
+        name, keeper = running.node, self._keeper
+        if called.error is not None:
+            _raise(name, called.error)
+        changed = self._changed_inputs(running)
+        running.handed.clear()
+        keeper.computed(name, called)
+        if changed:
+            keeper.mutated(name, changed)
+        for output_name, value in called.values.items():
+            output = Output(name, output_name)
+            takers = self._takers.get(output, 0)
+            held = Held(value, takers=takers, requested=output in self._requested)
+            if takers or held.requested:
+                self._memory.hold(output, held)
+            if keeper.decide(output, held):
+                self._write_when_safe(output, held)
+        self._done_ns += keeper.expected_ns(name)
+        lost = self.drop_spoiled() if changed else ()
+        for output in self.dag.nodes[name].parents:
+            if output in self._memory and self._memory.taken(output):
+                self._write_pending(output)
+        if any(held.requested or held.takers > (output in changed) for output, held in lost):
+            raise PlanAgain
+
+    def _changed_inputs(self, running: Running) -> tuple[Output, ...]:
+        if self._keeper.is_mutator(running.node):
+            # It had copies of its own; what it did to them is nobody's business.
+            return ()
+        return tuple(
+            output
+            for output, handed in running.handed.items()
+            if self._memory[output].watch.changed(handed)
+        )
+
+    def drop_spoiled(self) -> tuple[tuple[Output, Held], ...]:
+        """Forget every value that is no longer what it was; what an operator changed may be part of others."""
+        lost = tuple((output, self._memory[output]) for output in self._memory.spoiled())
+        for output, _ in lost:
+            self._memory.drop(output)
+            self._to_write.pop(output, None)
+        return lost
+
+    def _obtain(self, output: Output) -> Held:
+        """Return a value that the plan counts on, loading it when it is first needed."""
+        if output not in self._memory:
+            value = self._keeper.load(output)
+            if value is MISSING:
+                raise PlanAgain
+            takers = self._takers.get(output, 0)
+            self._memory.hold(output, Held(value, takers=takers, requested=output in self._requested))
+        return self._memory[output]
+
+    def _count_takers(self, compute: Collection[str]) -> None:
+        takers: dict[Output, int] = {}
+        for name in compute:
+            for output in self.dag.nodes[name].parents:
+                takers[output] = takers.get(output, 0) + 1
+        self._takers = takers
+        self._requested = frozenset(self.dag.requested)
+        for output in tuple(self._memory):
+            held = self._memory[output]
+            held.takers = takers.get(output, 0)
+            if not held.takers and not held.requested:
+                self._memory.drop(output)
+
+    def _write_when_safe(self, output: Output, held: Held) -> None:
+        if held.takers and not held.watch.private:
+            self._to_write[output] = held
+        else:
+            self._keeper.keep(output, held)
+
+    def _write_pending(self, output: Output) -> None:
+        held = self._to_write.pop(output, None)
+        if held is not None:
+            self._keeper.keep(output, held)
+
+    def _flush(self) -> None:
+        """Write what was to be kept but is still being read; on every way out, so that it is not lost."""
+        for output, held in self._to_write.items():
+            if not held.watch.spoiled():
+                self._keeper.keep(output, held)
+        self._to_write.clear()
+
+    def _tell(self, note: str) -> None:
+        if self._on_progress is not None:
+            self._on_progress(self._done_ns, self._total_ns, note)
+
+
+class _Pool:
+    """Runs the nodes of one plan on several threads.
+
+    Nodes that run together share the global generators and perhaps their inputs. Both are compared with
+    what they were whenever a node ends; if something was drawn or changed, every node that was running then
+    is computed again, alone and seeded.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._running: dict[str, Running] = {}
+        self._ended: queue.SimpleQueue[tuple[str, Called]] = queue.SimpleQueue()
+        self._states: tuple[Any, Any] | None = None
+        self._plan_again = False
+        self._failed: OperatorFailed | None = None
+
+    def carry_out(self, order: list[str]) -> None:
+        """Run the nodes; they come in topological order."""
+        planned = set(order)
+        parents = {
+            name: {parent.node for parent in self._executor.dag.nodes[name].parents} & planned
+            for name in order
+        }
+        takers: dict[str, list[str]] = {name: [] for name in order}
+        for name, others in parents.items():
+            for other in others:
+                takers[other].append(name)
+        ready = deque(name for name in order if not parents[name])
+        while True:
+            for name in self._step(ready):
+                for taker in takers[name]:
+                    parents[taker].discard(name)
+                    if not parents[taker]:
+                        ready.append(taker)
+            if not self._running and (not ready or self._failed or self._plan_again):
+                break
+        if self._failed is not None:
+            raise self._failed
+        if self._plan_again:
+            raise PlanAgain
+
+    def _step(self, ready: deque[str]) -> list[str]:
+        """Start what can be started, wait for one node to end, and return what was finished."""
+        finished: list[str] = []
+        for _ in range(len(ready)):
+            if self._failed or self._plan_again or len(self._running) >= self._executor.jobs:
+                break
+            name = ready.popleft()
+            if not self._executor.runs_alone(name):
+                self._guarded(self._start, name)
+            elif self._running:
+                ready.append(name)
+            elif self._guarded(self._executor.run_alone, name):
+                finished.append(name)
+        if self._running and not finished:
+            name, called = self._ended.get()
+            running = self._running.pop(name)
+            if called.error is None and self._is_tainted(running):
+                self._executor.run_alone_from_now(name)
+                ready.appendleft(name)
+            elif self._guarded(self._executor.finish, running, called):
+                finished.append(name)
+        return finished
+
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
+        """Do something; note that an operator failed or that the plan has to be made anew."""
+        try:
+            action(*arguments)
+        except OperatorFailed as error:
+            self._failed = self._failed or error
+            return False
+        except PlanAgain:
+            self._plan_again = True
+            return False
+        return True
+
+    def _start(self, name: str) -> None:
+        running = self._executor.begin(name)
+        if not self._running:
+            self._states = seeds.generator_states()
+        self._running[name] = running
+        threading.Thread(target=self._work, args=(running,), name=f"mile-{name}", daemon=True).start()
+
+    def _work(self, running: Running) -> None:
+        self._ended.put((running.node, self._executor.work(running, seed=None)))
+
+    def _is_tainted(self, running: Running) -> bool:
+        """Tell whether a node's result may owe something to what ran beside it."""
+        together = [running, *self._running.values()]
+        assert self._states is not None
+        if not seeds.same_states(self._states, seeds.generator_states()):
+            self._states = seeds.generator_states()
+            for one in together:
+                one.tainted = True
+        if self._running and self._executor.inputs_spoiled(running):
+            # Whoever did it, everybody else may have read it half changed.
+            self._executor.drop_spoiled()
+            self._plan_again = True
+            for one in together:
+                one.tainted = True
+        return running.tainted
+
+
+def _raise(name: str, error: BaseException) -> None:
+    if isinstance(error, KeyboardInterrupt | WorkflowError):
+        raise error
+    raise OperatorFailed(name, error) from error

@@ -1,0 +1,74 @@
+"""The values that are in memory while an iteration runs, and who still needs each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mile_rl.engine.watch import Watch, watch
+from mile_rl.workflows.dag import Output
+
+
+class Held:
+    """One value in memory.
+
+    Args:
+        value: the intermediate.
+        takers: how many nodes of the plan will still take it.
+        requested: whether it is to be returned in the end.
+    """
+
+    __slots__ = ("_watch", "requested", "takers", "value")
+
+    def __init__(self, value: Any, *, takers: int, requested: bool) -> None:
+        self.value = value
+        self.takers = takers
+        self.requested = requested
+        self._watch: Watch | None = None
+
+    @property
+    def watch(self) -> Watch:
+        """What guards the value; made when it is first asked for, which must be before anybody reads it."""
+        if self._watch is None:
+            self._watch = watch(self.value)
+        return self._watch
+
+
+class Memory:
+    """The held values by output. A value is released when nobody in the plan needs it any more."""
+
+    def __init__(self) -> None:
+        self._held: dict[Output, Held] = {}
+
+    def __contains__(self, output: Output) -> bool:
+        return output in self._held
+
+    def __getitem__(self, output: Output) -> Held:
+        return self._held[output]
+
+    def __iter__(self) -> Iterator[Output]:
+        return iter(self._held)
+
+    def hold(self, output: Output, held: Held) -> None:
+        """Hold a value."""
+        self._held[output] = held
+
+    def drop(self, output: Output) -> None:
+        """Forget a value that cannot be used any more."""
+        self._held.pop(output, None)
+
+    def taken(self, output: Output) -> bool:
+        """Note that one taker is done with a value; release it after the last. Tell whether it was the last."""
+        held = self._held[output]
+        held.takers -= 1
+        if held.takers > 0:
+            return False
+        if not held.requested:
+            del self._held[output]
+        return True
+
+    def spoiled(self) -> tuple[Output, ...]:
+        """Return the outputs whose value somebody changed in place, seen or not when it happened."""
+        return tuple(
+            output for output, held in self._held.items() if held._watch is not None and held._watch.spoiled()
+        )

@@ -1,0 +1,126 @@
+"""Files that operators open without declaring them, seen through Python's audit hook.
+
+Files that compiled code opens by itself (HDF5, some Arrow readers) raise no event and are not seen.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/")
+
+
+class Opened:
+    """Collects what the threads of one process open while nodes run. One a process: hooks cannot be removed.
+
+    Threads that an operator starts itself are counted to every node that runs at the time.
+    """
+
+    def __init__(self) -> None:
+        self._by_thread: dict[int, _Node] = {}
+        self._installed = False
+
+    def begin(self) -> None:
+        """Start collecting for a node on this thread."""
+        if not self._installed:
+            sys.addaudithook(self._hear)
+            self._installed = True
+        self._by_thread[threading.get_ident()] = _Node()
+
+    def end(self, *, declared: Iterable[Path] = (), ignored: Iterable[Path] = ()) -> tuple[Path, ...]:
+        """Stop collecting on this thread.
+
+        Args:
+            declared: the node's ``File`` arguments.
+            ignored: folders that do not count (the project's own state).
+
+        Returns:
+            The existing files that the node read without declaring them (folders that it listed end in their
+            own path), in order of first use.
+        """
+        node = self._by_thread.pop(threading.get_ident(), None)
+        if node is None or not node.read:
+            return ()
+        skipped = (*_library_folders(), *(str(folder) + os.sep for folder in ignored))
+        known = [os.path.realpath(path) for path in declared]
+        found: dict[Path, None] = {}
+        for text in node.read:
+            path = os.path.realpath(text)
+            if text in node.written or path.startswith(skipped):
+                continue
+            if any(path == one or path.startswith(one + os.sep) for one in known):
+                continue
+            path = _source_of(path)
+            if os.path.isfile(path) or (text.endswith(os.sep) and os.path.isdir(path)):
+                found[Path(path)] = None
+        return tuple(found)
+
+    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._by_thread:
+            return
+        if event == "open":
+            path, mode, flags = arguments
+            writes = bool(flags & (os.O_WRONLY | os.O_CREAT)) if isinstance(flags, int) else False
+            if isinstance(mode, str) and ("w" in mode or "a" in mode or "x" in mode):
+                writes = True
+        elif event == "sqlite3.connect":
+            path, writes = arguments[0], False
+        elif event in ("os.listdir", "os.scandir"):
+            if sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
+                return
+            path, writes = arguments[0], False
+            if isinstance(path, str | os.PathLike):
+                path = os.path.join(path, "")
+        else:
+            return
+        if isinstance(path, int) or path is None:
+            return
+        try:
+            text = os.path.abspath(os.fsdecode(path)) + (os.sep if str(path).endswith(os.sep) else "")
+        except (TypeError, ValueError):
+            return
+        mine = self._by_thread.get(threading.get_ident())
+        for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
+            (node.written if writes else node.read)[text] = None
+
+
+class _Node:
+    __slots__ = ("read", "written")
+
+    def __init__(self) -> None:
+        self.read: dict[str, None] = {}
+        self.written: dict[str, None] = {}
+
+
+_FOLDERS: list[tuple[str, ...]] = []
+
+
+def _library_folders() -> tuple[str, ...]:
+    """Return the folders of Python, its packages, the system and this package, each with a separator."""
+    if not _FOLDERS:
+        names = ("stdlib", "platstdlib", "purelib", "platlib", "include", "scripts", "data")
+        paths = {sysconfig.get_path(name) for name in names}
+        paths |= {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(__file__))}
+        paths |= {os.path.expanduser(f"~/{folder}") for folder in (".cache", ".config", ".matplotlib")}
+        real = {os.path.realpath(path) for path in paths if path} - {os.sep, os.path.realpath(tempfile.gettempdir())}
+        _FOLDERS.append((*(path.rstrip(os.sep) + os.sep for path in real), *_SYSTEM_FOLDERS))
+    return _FOLDERS[0]
+
+
+def _source_of(path: str) -> str:
+    """Return the source of a compiled module, since that is what a person edits."""
+    if path.endswith(".pyc") and f"{os.sep}__pycache__{os.sep}" in path:
+        folder, name = os.path.split(path)
+        return os.path.join(os.path.dirname(folder), name.split(".", 1)[0] + ".py")
+    return path
+
+
+OPENED = Opened()
+"""The process's one collector."""

@@ -1,0 +1,162 @@
+"""Reports as plain text: what ``mile run`` and ``Workflow.run`` print. No imports beyond the standard ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mile_rl.engine.report import NodeReport, Report
+from mile_rl.workflows.edits import Edit
+
+_MOST_NODES = 40
+_LONGEST_VALUE = 400
+
+
+def duration(ns: int) -> str:
+    """Return a time as people say it: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s."""
+    if ns < 1_000_000:
+        return f"{ns / 1e3:.0f} µs"
+    if ns < 1_000_000_000:
+        return f"{ns / 1e6:.3g} ms" if ns < 999_500_000 else "1 s"
+    if ns < 120_000_000_000:
+        return f"{ns / 1e9:.3g} s"
+    minutes, seconds = divmod(round(ns / 1e9), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+
+
+def size(size_bytes: int | None) -> str:
+    """Return a number of bytes as people say it: 512 B, 16.0 MB; "" for None."""
+    if size_bytes is None:
+        return ""
+    value = float(size_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return aligned columns; the last one is as long as it likes."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header) - 1)]
+    lines = []
+    for row in (header, *rows):
+        cells = [cell.ljust(width) for cell, width in zip(row, widths)]
+        lines.append("  ".join((*cells, row[-1])).rstrip())
+    return "\n".join(lines)
+
+
+def edits_in_words(edits: Sequence[Edit]) -> list[str]:
+    """Return the edits in words; one change that several nodes share is said once."""
+    shared: dict[tuple[str, str], list[Edit]] = {}
+    for edit in edits:
+        key = (edit.kind, edit.detail if edit.kind in ("code", "data", "environment") else edit.words())
+        shared.setdefault(key, []).append(edit)
+    lines = []
+    for group in shared.values():
+        first = group[0]
+        if len(group) == 1:
+            lines.append(first.words())
+            continue
+        names = [edit.node for edit in group]
+        listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+        what = first.detail or f"the {first.kind}"
+        lines.append(f"changed {what}, in {listed}")
+    return lines
+
+
+def report_text(report: Report, outputs: Any = None, *, full: bool = False) -> str:
+    """Return a report as text.
+
+    Args:
+        report: what to tell.
+        outputs: the iteration's result, None for a plan.
+        full: whether to list every node of a large workflow.
+    """
+    title = f"{report.workflow}  version {report.version[:10]}"
+    if report.iteration is not None:
+        title += f"  iteration {report.iteration}"
+    lines = [title, _since(report)]
+    lines.extend(f"  {words}" for words in edits_in_words(report.edits))
+    lines.extend(("", _nodes(report.nodes, planned=report.status == "planned", full=full)))
+    if outputs is not None:
+        lines.extend(("", *_outputs(outputs)))
+    lines.extend(("", _waiting(report)))
+    lines.extend(f"note: {note}" for note in report.notes)
+    return "\n".join(lines)
+
+
+def _since(report: Report) -> str:
+    if report.previous is None:
+        return "first iteration"
+    if report.returned_to is not None:
+        return f"back to the version of iteration {report.returned_to}; since iteration {report.previous}:"
+    if not report.edits:
+        return f"no edits since iteration {report.previous}"
+    return f"edits since iteration {report.previous}:"
+
+
+def _nodes(nodes: Sequence[NodeReport], *, planned: bool, full: bool) -> str:
+    shown = nodes
+    if len(nodes) > _MOST_NODES and not full:
+        busy = [node for node in nodes if node.state != "prune"]
+        shown = busy[:_MOST_NODES]
+    rows = []
+    for node in shown:
+        time = node.expected_ns if planned or node.elapsed_ns is None else node.elapsed_ns
+        sizes = sum(output.size_bytes or 0 for output in node.outputs)
+        rows.append(
+            (
+                node.name,
+                node.stage,
+                node.state,
+                "" if node.state in ("prune", "skipped") else duration(time),
+                size(sizes) if sizes else "",
+                _kept(node),
+            )
+        )
+    text = table(("node", "stage", "state", "expected" if planned else "time", "size", "kept"), rows)
+    if len(shown) < len(nodes):
+        text += f"\n… and {len(nodes) - len(shown)} more nodes (--full lists them)"
+    return text
+
+
+def _kept(node: NodeReport) -> str:
+    single = len(node.outputs) == 1
+    parts = []
+    for output in node.outputs:
+        word = "yes" if output.kept else "no"
+        reason = f": {output.reason}" if output.reason else ""
+        parts.append(f"{word}{reason}" if single else f"{output.name.rpartition('.')[2]} {word}{reason}")
+    if not single and len({(output.kept, output.reason) for output in node.outputs}) == 1:
+        output = node.outputs[0]
+        return ("yes" if output.kept else "no") + (f": {output.reason}" if output.reason else "")
+    return "; ".join(parts)
+
+
+def _outputs(outputs: Any) -> list[str]:
+    if isinstance(outputs, dict):
+        return [f"{key} = {_value(value)}" for key, value in outputs.items()]
+    if isinstance(outputs, tuple | list):
+        return [_value(value) for value in outputs]
+    return [_value(outputs)]
+
+
+def _value(value: Any) -> str:
+    text = repr(value)
+    if "\n" in text:
+        text = "\n" + text
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def _waiting(report: Report) -> str:
+    everything = duration(report.everything_ns)
+    if report.status == "planned":
+        return f"would take {duration(report.waited_ns)}; everything would take {everything}"
+    line = f"waited {duration(report.waited_ns)}; everything would have taken {everything}"
+    if report.status != "ok":
+        return f"{report.status} after {duration(report.waited_ns)}"
+    if report.everything_ns > report.waited_ns * 1.05:
+        line += f" ({report.everything_ns / max(report.waited_ns, 1):.1f} times as long)"
+    return line

@@ -1,0 +1,270 @@
+"""Seeing to it that no operator changes a value that others read.
+
+Frames are handed out as copy-on-write copies, so a change stays with the operator that made it. Other values
+are handed out as they are and digested before and after; one that was changed in place must not be used again.
+"""
+
+from __future__ import annotations
+
+import functools
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import xxhash
+
+_ATOMS = (type(None), bool, int, float, complex, str, bytes, range, type)
+_CHUNK_BYTES = 1 << 20
+
+
+class Watch(Protocol):
+    """Guards one value while operators read it. Not thread-safe; the engine asks from one thread."""
+
+    size_bytes: int | None
+    """How many bytes the value takes, roughly; None where that is not known."""
+    private: bool
+    """Whether the value may be written while operators read it, because none of them can change it."""
+
+    def hand_out(self) -> Any:
+        """Return what an operator may be given in place of the value."""
+
+    def changed(self, handed: Any) -> bool:
+        """Tell whether the operator changed what it was given."""
+
+    def spoiled(self) -> bool:
+        """Tell whether the value itself is no longer what it was."""
+
+
+def watch(value: Any) -> Watch:
+    """Return the watch that fits a value. Costs about 0.3 ms for 16 MB of numbers, nothing for a frame."""
+    if isinstance(value, _ATOMS):
+        return _Unchanging(value)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
+        return _Frame(value)
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(value, polars.DataFrame):
+        return _Polars(value)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
+        return _Digested(value, _array_digest)
+    sparse = sys.modules.get("scipy.sparse")
+    if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):
+        return _Digested(value, _sparse_digest)
+    return _Digested(value, _pickle_digest)
+
+
+class _Unchanging:
+    """A value that nobody can change."""
+
+    private = True
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.size_bytes: int | None = sys.getsizeof(value)
+
+    def hand_out(self) -> Any:
+        return self.value
+
+    def changed(self, handed: Any) -> bool:
+        return False
+
+    def spoiled(self) -> bool:
+        return False
+
+
+class _Frame:
+    """A pandas frame or series. Since pandas 3 a shallow copy behaves as a full one and costs 0.01 ms."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.size_bytes: int | None = None
+        self._objects = _mutable_cells(value)
+        self.private = self._objects is None
+        self._cells = _pickle_digest(self._objects)[0] if self._objects is not None else b""
+
+    def hand_out(self) -> Any:
+        return self.value.copy(deep=False)
+
+    def changed(self, handed: Any) -> bool:
+        manager, own = handed._mgr, self.value._mgr
+        same_blocks = len(manager.blocks) == len(own.blocks) and all(
+            _same_memory(mine.values, theirs.values) for mine, theirs in zip(own.blocks, manager.blocks)
+        )
+        same_labels = all(
+            mine.is_(theirs) and list(mine.names) == list(theirs.names)
+            for mine, theirs in zip(self.value.axes, handed.axes)
+        )
+        # A copy that pandas only laid out anew, or one whose labels were set to equal ones, is unchanged.
+        if not (same_blocks and same_labels) and not (
+            all(mine.identical(theirs) for mine, theirs in zip(self.value.axes, handed.axes))
+            and self.value.equals(handed)
+        ):
+            return True
+        return self.spoiled()
+
+    def spoiled(self) -> bool:
+        return self._objects is not None and _pickle_digest(self._objects)[0] != self._cells
+
+
+class _Polars:
+    """A polars frame; a clone shares its columns, which nobody can change."""
+
+    private = True
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.size_bytes: int | None = int(value.estimated_size())
+
+    def hand_out(self) -> Any:
+        return self.value.clone()
+
+    def changed(self, handed: Any) -> bool:
+        return handed.schema != self.value.schema or not handed.equals(self.value)
+
+    def spoiled(self) -> bool:
+        return False
+
+
+class _Digested:
+    """Any other value: digested when it is watched and whenever somebody has read it."""
+
+    private = False
+
+    def __init__(self, value: Any, digest: Callable[[Any], tuple[bytes, int]]) -> None:
+        self.value = value
+        self._digest = digest
+        self.size_bytes: int | None
+        try:
+            self._before, self.size_bytes = digest(value)
+        except Exception as error:
+            # Whatever its pickling raises: a value that cannot be read as bytes cannot be compared, nor kept.
+            self._before, self.size_bytes = b"", None
+            self.unwatchable = f"{type(error).__name__}: {error}"
+
+    def hand_out(self) -> Any:
+        return self.value
+
+    def changed(self, handed: Any) -> bool:
+        return self.spoiled()
+
+    def spoiled(self) -> bool:
+        if not self._before:
+            return False
+        try:
+            return self._digest(self.value)[0] != self._before
+        except Exception:
+            # It could be read before and cannot be any more, so it was changed.
+            return True
+
+
+def _same_memory(mine: Any, theirs: Any) -> bool:
+    if mine is theirs:
+        return True
+    arrow = getattr(mine, "_pa_array", None)
+    if arrow is not None:
+        return arrow is getattr(theirs, "_pa_array", None)
+    mine, theirs = getattr(mine, "_ndarray", mine), getattr(theirs, "_ndarray", theirs)
+    try:
+        one, other = mine.__array_interface__, theirs.__array_interface__
+    except AttributeError:
+        return False
+    return bool(
+        one["data"] == other["data"] and one["shape"] == other["shape"] and one["typestr"] == other["typestr"]
+    )
+
+
+def _mutable_cells(value: Any) -> Any:
+    """Return the columns whose cells are objects that can change (lists, dicts, …), or None."""
+    if all(block.dtype != object for block in value._mgr.blocks):
+        return None
+    import pandas
+
+    columns = [value] if value.ndim == 1 else [value.iloc[:, i] for i in range(value.shape[1])]
+    changeable = [
+        list(column.array)
+        for column in columns
+        if column.dtype == object and pandas.api.types.infer_dtype(column.array, skipna=True) == "mixed"
+    ]
+    return changeable or None
+
+
+def _array_digest(array: Any) -> tuple[bytes, int]:
+    hasher = xxhash.xxh3_128(repr((array.dtype.str, array.shape, array.strides)).encode())
+    _update(hasher, array)
+    return hasher.digest(), int(array.nbytes)
+
+
+def _update(hasher: Any, array: Any) -> None:
+    # Dates and the like have no buffer interface; their bytes have.
+    if array.flags.c_contiguous:
+        hasher.update(array.reshape(-1).view("u1"))
+    elif array.flags.f_contiguous:
+        hasher.update(array.T.reshape(-1).view("u1"))
+    else:
+        # Row by row, so that no second array of its size is ever in memory.
+        rows = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
+        for start in range(0, array.shape[0], rows):
+            hasher.update(array[start : start + rows].tobytes())
+
+
+def _sparse_digest(matrix: Any) -> tuple[bytes, int]:
+    hasher = xxhash.xxh3_128(repr((type(matrix).__name__, matrix.shape, matrix.dtype.str)).encode())
+    size = 0
+    for name in ("data", "indices", "indptr", "row", "col", "offsets"):
+        part = vars(matrix).get(name)
+        if part is not None:
+            digest, part_size = _array_digest(part)
+            hasher.update(digest)
+            size += part_size
+    return hasher.digest(), size
+
+
+class _Sink:
+    """Hashes what is written to it and counts the bytes; nothing is stored."""
+
+    def __init__(self) -> None:
+        self.hasher = xxhash.xxh3_128()
+        self.size_bytes = 0
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
+        self.hasher.update(view)
+        self.size_bytes += len(view)
+        return len(view)
+
+    def take(self, buffer: pickle.PickleBuffer) -> None:
+        self.write(buffer.raw())
+
+
+class _HashingPickler(pickle.Pickler):
+    """Pickles into a hash; leaves out what an object may fill in while it is only read."""
+
+    def reducer_override(self, obj: Any) -> Any:
+        leaves_out = _cached_attributes(type(obj))
+        if leaves_out is None:
+            return NotImplemented
+        state = [(key, value) for key, value in vars(obj).items() if not leaves_out(key)]
+        return (tuple, ((type(obj).__qualname__, state),))
+
+
+@functools.cache
+def _cached_attributes(cls: type) -> Callable[[str], bool] | None:
+    """Return which attributes of a class's instances are caches, or None where none are."""
+    if hasattr(cls, "get_params") and hasattr(cls, "set_params") and not issubclass(cls, type):
+        # scikit-learn: what fitting learned is public; predict and transform may cache under private names.
+        return lambda key: key.startswith("_")
+    cached = {
+        name
+        for base in getattr(cls, "__mro__", ())
+        for name, value in vars(base).items()
+        if isinstance(value, functools.cached_property)
+    }
+    return cached.__contains__ if cached else None
+
+
+def _pickle_digest(value: Any) -> tuple[bytes, int]:
+    sink = _Sink()
+    _HashingPickler(sink, protocol=5, buffer_callback=sink.take).dump(value)
+    return sink.hasher.digest(), sink.size_bytes

@@ -1,0 +1,79 @@
+"""Writing behind the computation: one thread puts values into the store while operators run."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Writer:
+    """Runs jobs one after the other on a thread of its own, which starts with the first.
+
+    Jobs hold values; so that memory stays bounded, :meth:`submit` waits while the jobs ahead hold more than
+    the largest value seen.
+    """
+
+    def __init__(self) -> None:
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], None], int] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._changed = threading.Condition()
+        self._pending = 0
+        self._pending_bytes = 0
+        self._largest_bytes = 0
+        self._error: BaseException | None = None
+
+    def submit(self, job: Callable[[], None], size_bytes: int) -> None:
+        """Queue a job; wait first while too much is queued.
+
+        Args:
+            job: what to do; it must not raise for whatever the store can expect.
+            size_bytes: how much memory it keeps alive.
+        """
+        with self._changed:
+            self._largest_bytes = max(self._largest_bytes, size_bytes)
+            while self._pending and self._pending_bytes + size_bytes > self._largest_bytes:
+                self._changed.wait()
+            self._pending += 1
+            self._pending_bytes += size_bytes
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="mile-writer", daemon=True)
+            self._thread.start()
+        self._jobs.put((job, size_bytes))
+
+    def drain(self) -> None:
+        """Wait until every job is done.
+
+        Raises:
+            BaseException: what a job raised: a bug, or a store that cannot be used at all.
+        """
+        with self._changed:
+            while self._pending:
+                self._changed.wait()
+            error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def close(self) -> None:
+        """Let the thread end when its jobs are done."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread = None
+
+    def _work(self) -> None:
+        while (entry := self._jobs.get()) is not None:
+            job, size_bytes = entry
+            error: BaseException | None = None
+            try:
+                job()
+            except BaseException as raised:
+                error = raised
+            del job, entry
+            with self._changed:
+                self._pending -= 1
+                self._pending_bytes -= size_bytes
+                self._error = self._error or error
+                self._changed.notify_all()
+
+
