@@ -1,0 +1,207 @@
+"""Writes histories as Parquet tables, one history at a time, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from traces.columns import TABLES, Table
+from traces.digest import TraceDigest
+from traces.errors import TraceError
+from traces.schema import SCHEMA_VERSION, Component, History, Iteration
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+MANIFEST = "manifest.json"
+_BATCH_ROWS = 50_000
+
+
+class TraceWriter:
+    """A folder of traces being written. Use it in a ``with`` statement.
+
+    Rows go to files of other names, which take their own only when the ``with`` ends without an error; the
+    manifest comes last. An interrupted writing leaves a folder that the reader refuses, never a half one.
+
+    Args:
+        folder: made if need be. It may hold earlier traces, which are replaced, but nothing else.
+
+    Raises:
+        TraceError: the folder holds something else.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._digest = TraceDigest()
+        self._tables: dict[str, _TableWriter] = {}
+        self._histories = 0
+        self._sources: list[dict[str, Any]] = []
+        known = {MANIFEST, *(f"{table.name}.parquet" for table in TABLES)}
+        known |= {f".{name}.partial" for name in known}
+        if folder.exists():
+            if not folder.is_dir():
+                raise TraceError(f"{folder} is no folder; name one to write traces into")
+            others = sorted(path.name for path in folder.iterdir() if path.name not in known | _REPORT)
+            if others:
+                raise TraceError(f"{folder} holds {others[0]!r}, which is no traces; name an empty folder")
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._tables = {table.name: _TableWriter(table, self.folder) for table in TABLES}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for table in self._tables.values():
+            table.close()
+        if kind is None:
+            self._publish()
+        else:
+            for table in self._tables.values():
+                table.partial.unlink(missing_ok=True)
+
+    def add(self, history: History) -> None:
+        """Write one more history.
+
+        Complexity: linear in its size; at most ``50_000`` rows a table wait in memory.
+        """
+        ordinal = self._histories
+        self._histories += 1
+        self._digest.add(history)
+        self._tables["histories"].add(_history_row(ordinal, history))
+        for iteration in history.iterations:
+            self._tables["iterations"].add(_iteration_row(ordinal, iteration))
+            self._add_components(ordinal, iteration)
+            for edit in iteration.edits:
+                row = edit.to_json()
+                row = {"before": None, "parameter": None, "detail": "", **row}
+                row["old"], row["new"] = _scalar(edit.old), _scalar(edit.new)
+                row["magnitude"] = edit.magnitude
+                self._tables["edits"].add({"history": ordinal, "iteration": iteration.index, **row})
+
+    def _add_components(self, ordinal: int, iteration: Iteration) -> None:
+        positions: dict[str, int] = {}
+        for position, component in enumerate(iteration.components):
+            self._tables["components"].add(_component_row(ordinal, iteration.index, position, component))
+            for parent in component.parents:
+                if parent not in positions:
+                    raise ValueError(f"component {component.name!r} stands before its parent {parent!r}")
+                self._tables["dag"].add(
+                    {
+                        "history": ordinal,
+                        "iteration": iteration.index,
+                        "parent": positions[parent],
+                        "child": position,
+                    }
+                )
+            positions[component.name] = position
+
+    def add_source(self, record: Mapping[str, Any]) -> None:
+        """Remember in the manifest what was mined: name, place, counts, bad rows by cause."""
+        self._sources.append(dict(record))
+
+    def _publish(self) -> None:
+        manifest = self.folder / MANIFEST
+        manifest.unlink(missing_ok=True)
+        for table in self._tables.values():
+            os.replace(table.partial, self.folder / f"{table.table.name}.parquet")
+        record = {
+            "schema": SCHEMA_VERSION,
+            "digest": self._digest.hexdigest(),
+            "rows": {name: table.rows for name, table in self._tables.items()},
+            "sources": self._sources,
+        }
+        partial = self.folder / f".{MANIFEST}.partial"
+        partial.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        os.replace(partial, manifest)
+
+
+_REPORT = {"report.html", "report.md", "figures", "figures.json"}
+"""What ``python -m traces describe`` leaves in a folder; it survives a new mining."""
+
+
+class _TableWriter:
+    """One Parquet file being written, in row groups of at most ``_BATCH_ROWS``."""
+
+    def __init__(self, table: Table, folder: Path) -> None:
+        import pyarrow.parquet as pq
+
+        self.table = table
+        self.partial = folder / f".{table.name}.parquet.partial"
+        self.rows = 0
+        self._schema = table.arrow()
+        self._names = [column.name for column in table.columns]
+        self._columns: dict[str, list[Any]] = {name: [] for name in self._names}
+        self._waiting = 0
+        self._file: pq.ParquetWriter = pq.ParquetWriter(self.partial, self._schema, compression="zstd")
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        for name in self._names:
+            self._columns[name].append(row[name])
+        self._waiting += 1
+        if self._waiting >= _BATCH_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            arrays = [pa.array(self._columns[field.name], field.type) for field in self._schema]
+            self._file.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+            self._columns = {name: [] for name in self._names}
+            self.rows += self._waiting
+            self._waiting = 0
+
+    def close(self) -> None:
+        self._flush()
+        self._file.close()
+
+
+def _history_row(ordinal: int, history: History) -> dict[str, Any]:
+    row = {name: getattr(history, name) for name in History.__slots__ if name != "iterations"}
+    row["facts"] = json.dumps(dict(history.facts), sort_keys=True)
+    return {"history": ordinal, **row, "iterations": len(history.iterations)}
+
+
+def _iteration_row(ordinal: int, iteration: Iteration) -> dict[str, Any]:
+    return {
+        "history": ordinal,
+        "iteration": iteration.index,
+        "parent": iteration.parent,
+        "version": iteration.version,
+        "change": iteration.change.value,
+        "returns_to": iteration.returns_to,
+        "start_ms": iteration.start_ms,
+        "duration_ms": iteration.duration_ms,
+        "think_ms": iteration.think_ms,
+        "score": iteration.score,
+        "metrics": json.dumps(dict(iteration.metrics), sort_keys=True),
+        "trials": iteration.trials,
+        "scripted": iteration.scripted,
+    }
+
+
+def _component_row(ordinal: int, iteration: int, position: int, component: Component) -> dict[str, Any]:
+    return {
+        "history": ordinal,
+        "iteration": iteration,
+        "position": position,
+        "name": component.name,
+        "operator": component.operator,
+        "class_name": component.class_name,
+        "stage": component.stage,
+        "category": component.category,
+        "parameters": json.dumps(dict(component.parameters), sort_keys=True),
+        "parts": json.dumps(dict(component.parts), sort_keys=True) if component.parts else "{}",
+        "compute_ns": component.compute_ns,
+        "size_bytes": component.size_bytes,
+    }
+
+
+def _scalar(value: object) -> str | None:
+    return None if value is None else json.dumps(value)
