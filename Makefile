@@ -1,0 +1,42 @@
+# `make demo` needs nothing but Python 3.11; `make test` sets up all that the tests need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check bench fit docs clean
+
+demo: $(VENV)/.engine
+	$(BIN)/mile demo digits
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev $(VENV)/.bench
+	$(BIN)/python -m experiments.bench
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "MILE-RL needs Python 3.11 or newer; say make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# The engine alone: no torch, no gymnasium.
+$(VENV)/.engine: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable .
+	touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable '.[dev,plot]'
+	touch $@ $(VENV)/.engine
+
+$(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable '.[bench]'
+	touch $@
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
