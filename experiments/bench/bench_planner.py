@@ -3,8 +3,8 @@
     python -m experiments.bench.bench_planner [--json] [--repeats 5]
 
 Three families of workflows: "chains" of ten nodes side by side that join at the end, "random" with two
-parents each, drawn mostly among the recent nodes, and "deep", one long chain. Every node is needed. In a "first" run
-nothing is in the store, in an "edited" one 60 % of the outputs.
+parents each, drawn mostly among the recent nodes, and "deep", one long chain. Every node is needed. In a
+"first" run nothing is in the store, in an "edited" one 60 % of the outputs.
 """
 
 from __future__ import annotations

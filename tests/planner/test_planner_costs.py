@@ -1,3 +1,6 @@
+import doctest
+from importlib import import_module
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -108,3 +111,10 @@ def test_a_negative_measurement_is_refused():
         record(compute_ns=-1)
     with pytest.raises(ValueError, match="fit"):
         record(result=-1)
+
+
+@pytest.mark.parametrize("module", ["channel", "costs"])
+def test_the_examples_in_the_docs_run(module):
+    outcome = doctest.testmod(import_module(f"mile_rl.planner.{module}"))
+    assert outcome.attempted
+    assert not outcome.failed
