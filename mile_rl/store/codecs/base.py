@@ -25,7 +25,7 @@ class NotValidHere(StoreError):
 
 
 class Refused(StoreError):
-    """The sink takes no more bytes (over budget, over its deadline, disk full); passes through every codec."""
+    """The sink takes no more bytes (over budget or deadline, disk full); passes through every codec."""
 
 
 class ByteSink(Protocol):

@@ -29,8 +29,11 @@ INLINE_BYTES = 1 << 14
 """Other arrays (column labels, category values) up to this size may stay inside the small pickle."""
 
 ARROW_TYPES = {
-    **{name: name for name in "int8 int16 int32 int64 uint8 uint16 uint32 uint64".split()},
-    **{"float16": "halffloat", "float32": "float", "float64": "double", "bool": "uint8"},
+    **{name: name for name in ["int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"]},
+    "float16": "halffloat",
+    "float32": "float",
+    "float64": "double",
+    "bool": "uint8",
 }
 
 
@@ -94,7 +97,7 @@ class FrameCodec:
             return loaded[key]
 
         unpickler = Unpickler(io.BytesIO(reader.schema.metadata[KEY]))
-        unpickler.persistent_load = persistent  # type: ignore[method-assign, assignment]
+        unpickler.persistent_load = persistent  # type: ignore[method-assign]
         return unpickler.load()
 
 
@@ -102,7 +105,7 @@ class _Columns(Reducer):
     """Pickles a frame, turning the buffers that fit into Arrow columns."""
 
     def __init__(self, stream: io.BytesIO, rows: int, labels: dict[int, list[str]]) -> None:
-        super().__init__(stream, None)  # type: ignore[arg-type]
+        super().__init__(stream, None)
         import numpy as np
         import pyarrow as pa
 

@@ -13,18 +13,28 @@ from mile_rl.store.codecs.base import ByteSink, NotStorable
 from mile_rl.store.codecs.names import MAINS, canonical, find
 from mile_rl.store.codecs.strides import compact, order_of, spread
 
-FAITHFUL = frozenset(
-    "_io _operator array builtins collections copyreg datetime decimal enum fractions functools ipaddress "
-    "itertools numpy pandas pathlib pyarrow re scipy sklearn types uuid zoneinfo".split()
-)
+# fmt: off
+FAITHFUL = frozenset([
+    "_io", "_operator", "array", "builtins", "collections", "copyreg", "datetime", "decimal", "enum",
+    "fractions", "functools", "ipaddress", "itertools", "numpy", "pandas", "pathlib", "pyarrow", "re",
+    "scipy", "sklearn", "types", "uuid", "zoneinfo",
+])
+# fmt: on
 """Top-level packages whose own classes pickle exactly; everyone else's own reduction is checked by a round
 trip. A class without a reduction of its own is exact by construction: pickle stores its fields."""
 
 HOOKS = (
-    "__reduce_ex__ __reduce__ __getstate__ __setstate__ __getnewargs_ex__ __getnewargs__ __setattr__"
-).split()
+    "__reduce_ex__",
+    "__reduce__",
+    "__getstate__",
+    "__setstate__",
+    "__getnewargs_ex__",
+    "__getnewargs__",
+    "__setattr__",
+)
+"""What a class may define to have a word in how it is pickled and restored."""
 
-PANDAS_FIELDS = frozenset("_mgr _item_cache _attrs _flags _name _is_copy _cacher".split())
+PANDAS_FIELDS = frozenset(["_mgr", "_item_cache", "_attrs", "_flags", "_name", "_is_copy", "_cacher"])
 
 Rule = Callable[[Any], Any] | None
 
@@ -111,10 +121,11 @@ def _by_name(obj: Any) -> Any:
 def _array(array: Any) -> Any:
     """Reduce an array of unusual strides to its elements and its layout."""
     order = order_of(array)
-    if order is not None and (array.flags.writeable or not array.dtype.hasobject):
-        # pickle tests C first: a column whose strides say F would come back with those of C
-        if order == "C" or not array.flags.c_contiguous:
-            return NotImplemented
+    keeps_flag = array.flags.writeable or not array.dtype.hasobject  # the buffer's flag becomes the array's
+    # pickle tests for C first: a single column whose strides say F would come back with those of C
+    keeps_order = order == "C" or (order == "F" and not array.flags.c_contiguous)
+    if keeps_flag and keeps_order:
+        return NotImplemented
     if array.dtype.hasobject and any(stride % array.itemsize for stride in array.strides):
         raise NotStorable("an object array that is a field of a structured array; copy it")
     misaligned = array.ctypes.data % (array.dtype.alignment or 1)

@@ -47,7 +47,7 @@ class SparseCodec:
 
     def estimate_bytes(self, value: Any) -> int | None:
         """Return the size of its arrays and a little for names."""
-        return sum(array.nbytes for array in _arrays(value).values()) + 4096
+        return 4096 + sum(int(array.nbytes) for array in _arrays(value).values())
 
     def write(self, value: Any, sink: ByteSink) -> bool:
         """Write the archive.
@@ -66,7 +66,8 @@ class SparseCodec:
         known = {"format": np.array(value.format.encode()), "shape": np.array(value.shape)}
         if type(value).__name__.endswith("_array"):
             known["_is_array"] = np.array(True)
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
+        stream: Any = sink
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
             for name, array in {**known, **arrays}.items():
                 _member(archive, sink, f"{name}.npy", npy_header(array), array)
             _member(archive, sink, REST, rest.getvalue(), None)
@@ -74,7 +75,8 @@ class SparseCodec:
 
     def read(self, mapped: mmap.mmap, path: Path) -> Any:
         """Return the matrix, its arrays on the mapping."""
-        with zipfile.ZipFile(mapped) as archive:  # type: ignore[arg-type]
+        stream: Any = mapped
+        with zipfile.ZipFile(stream) as archive:
             places = {info.filename: _place(mapped, info) for info in archive.infolist()}
         loaded: dict[str, Any] = {}
 
@@ -85,7 +87,7 @@ class SparseCodec:
 
         start, stop = places[REST]
         unpickler = Unpickler(io.BytesIO(mapped[start:stop]))
-        unpickler.persistent_load = persistent  # type: ignore[method-assign, assignment]
+        unpickler.persistent_load = persistent  # type: ignore[method-assign]
         return unpickler.load()
 
 

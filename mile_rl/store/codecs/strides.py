@@ -46,7 +46,7 @@ def raw(array: np.ndarray[Any, Any]) -> memoryview:
     """Return the memory of an array for which :func:`order_of` is not None, as bytes, without a copy."""
     import numpy as np
 
-    flat = (array if order_of(array) == "C" else array.T).reshape(-1)
+    flat: Any = (array if order_of(array) == "C" else array.T).reshape(-1)
     return memoryview(flat.view(np.ndarray).view(np.uint8))
 
 
