@@ -220,9 +220,7 @@ class Executor:
             # It had copies of its own; what it did to them is nobody's business.
             return ()
         return tuple(
-            output
-            for output, handed in running.handed.items()
-            if self._memory[output].watch.changed(handed)
+            output for output, handed in running.handed.items() if self._memory[output].watch.changed(handed)
         )
 
     def drop_spoiled(self) -> tuple[tuple[Output, Held], ...]:

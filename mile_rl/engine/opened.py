@@ -109,7 +109,10 @@ def _library_folders() -> tuple[str, ...]:
         paths = {sysconfig.get_path(name) for name in names}
         paths |= {sys.prefix, sys.base_prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(__file__))}
         paths |= {os.path.expanduser(f"~/{folder}") for folder in (".cache", ".config", ".matplotlib")}
-        real = {os.path.realpath(path) for path in paths if path} - {os.sep, os.path.realpath(tempfile.gettempdir())}
+        real = {os.path.realpath(path) for path in paths if path} - {
+            os.sep,
+            os.path.realpath(tempfile.gettempdir()),
+        }
         _FOLDERS.append((*(path.rstrip(os.sep) + os.sep for path in real), *_SYSTEM_FOLDERS))
     return _FOLDERS[0]
 

@@ -6,35 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mile_rl.engine.report import NodeReport, Report
+from mile_rl.policies.words import duration, size
 from mile_rl.workflows.edits import Edit
 
 _MOST_NODES = 40
 _LONGEST_VALUE = 400
-
-
-def duration(ns: int) -> str:
-    """Return a time as people say it: 340 µs, 12.3 ms, 4.56 s, 3 min 20 s."""
-    if ns < 1_000_000:
-        return f"{ns / 1e3:.0f} µs"
-    if ns < 1_000_000_000:
-        return f"{ns / 1e6:.3g} ms" if ns < 999_500_000 else "1 s"
-    if ns < 120_000_000_000:
-        return f"{ns / 1e9:.3g} s"
-    minutes, seconds = divmod(round(ns / 1e9), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
-
-
-def size(size_bytes: int | None) -> str:
-    """Return a number of bytes as people say it: 512 B, 16.0 MB; "" for None."""
-    if size_bytes is None:
-        return ""
-    value = float(size_bytes)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -23,6 +23,8 @@ class Watch(Protocol):
 
     size_bytes: int | None
     """How many bytes the value takes, roughly; None where that is not known."""
+    unwatchable: str
+    """Why the value cannot be read as bytes (so it is neither compared nor kept); "" where it can."""
     private: bool
     """Whether the value may be written while operators read it, because none of them can change it."""
 
@@ -59,6 +61,7 @@ class _Unchanging:
     """A value that nobody can change."""
 
     private = True
+    unwatchable = ""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -76,6 +79,8 @@ class _Unchanging:
 
 class _Frame:
     """A pandas frame or series. Since pandas 3 a shallow copy behaves as a full one and costs 0.01 ms."""
+
+    unwatchable = ""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -112,6 +117,7 @@ class _Polars:
     """A polars frame; a clone shares its columns, which nobody can change."""
 
     private = True
+    unwatchable = ""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -131,6 +137,7 @@ class _Digested:
     """Any other value: digested when it is watched and whenever somebody has read it."""
 
     private = False
+    unwatchable = ""
 
     def __init__(self, value: Any, digest: Callable[[Any], tuple[bytes, int]]) -> None:
         self.value = value

@@ -75,5 +75,3 @@ class Writer:
                 self._pending_bytes -= size_bytes
                 self._error = self._error or error
                 self._changed.notify_all()
-
-

@@ -109,13 +109,14 @@ class Catalog:
                     known[node[1]] = found[node[position]]
         return known
 
-    def hidden_files(self, base_signatures: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Return the undeclared files that operators were seen to open, by base signature."""
+    def hidden_files(self) -> dict[str, tuple[str, ...]]:
+        """Return the undeclared files that operators were seen to open, by base signature.
+
+        All of them: which base signatures a run will have is not known before its first node is signed.
+        """
         found: dict[str, tuple[str, ...]] = {}
-        for base, path in self._among(
-            "SELECT base_signature, path FROM hidden_files WHERE base_signature IN ({keys}) "
-            "ORDER BY base_signature, path",
-            base_signatures,
+        for base, path in self.connector.read(
+            "SELECT base_signature, path FROM hidden_files ORDER BY base_signature, path"
         ):
             found[base] = (*found.get(base, ()), path)
         return found

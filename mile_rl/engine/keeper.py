@@ -1,0 +1,358 @@
+"""What the executor asks and tells: plans, loads, decisions, and everything that has to be remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mile_rl.engine.execute import MISSING
+from mile_rl.engine.writer import Writer
+from mile_rl.engine import versions
+from mile_rl.policies.base import Budget, Candidate, Kept
+from mile_rl.policies.words import duration
+from mile_rl.store.codecs import candidates
+from mile_rl.store.records import ArtifactMeta
+from mile_rl.workflows.dag import Output
+from mile_rl.workflows.sign import NodeSignature
+
+if TYPE_CHECKING:
+    from mile_rl.engine.call import Called
+    from mile_rl.engine.held import Held
+    from mile_rl.engine.prepare import Prepared
+
+QUICK_NS = 2_000_000
+"""What took less than this to make is not worth a decision: 2 ms, about what writing and loading cost at least."""
+
+DECIDING_NS = 5_000_000
+DECIDING_SHARE = 0.01
+"""Deciding may take 5 ms and 1 % of the time that operators took; beyond that, cheaper estimates are used."""
+
+
+class Fate:
+    """What became of one output in this iteration."""
+
+    __slots__ = ("kept", "load_ns", "reason", "size_bytes", "write_ns")
+
+    def __init__(self) -> None:
+        self.kept = False
+        self.reason = ""
+        self.size_bytes: int | None = None
+        self.load_ns: int | None = None
+        self.write_ns: int | None = None
+
+
+class IterationKeeper:
+    """The executor's counterpart for one iteration; implements ``mile_rl.engine.execute.Keeper``.
+
+    Args:
+        prepared: the iteration, planned.
+        clock_ns: a clock.
+    """
+
+    def __init__(self, prepared: Prepared, *, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+        self._prepared = prepared
+        self._clock_ns = clock_ns
+        self._writer = Writer()
+        self._first_plan = True
+        self.signatures: dict[str, NodeSignature] = dict(prepared.signatures)
+        self.elapsed_ns: dict[str, int] = {}
+        self.fates: dict[Output, Fate] = {}
+        self.notes: list[str] = list(prepared.notes)
+        self._made_by: dict[str, int] = {}
+        self._made_ns = np.zeros(len(prepared.layout.nodes), dtype=np.int64)
+        self._deciding_ns = 0
+        self._not_to_keep: dict[str, str] = dict(prepared.volatile)
+        self._pending_bytes = 0
+        self._kept: dict[str, Kept] = dict(prepared.kept)
+
+    def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
+        """Return the prepared plan at first; later the best way on from what is in memory."""
+        layout = self._prepared.layout
+        if self._first_plan:
+            self._first_plan = False
+            return layout.names(self._prepared.plan)
+        return layout.names(layout.solve(known=known))
+
+    def load(self, output: Output) -> Any:
+        """Load an artifact; one that is damaged or gone is dropped by the store, and forgotten here."""
+        prepared = self._prepared
+        signature = self._signature(output)
+        loaded = prepared.store.get(signature, artifact=prepared.artifacts.get(signature))
+        if not loaded.found:
+            prepared.layout.forget((output,))
+            self._kept.pop(signature, None)
+            self.notes.append(f"the artifact of {output} cannot be used ({loaded.reason}): made again")
+            return MISSING
+        fate = self.fates.setdefault(output, Fate())
+        fate.kept, fate.reason = True, "loaded"
+        fate.size_bytes, fate.load_ns = loaded.size_bytes, loaded.elapsed_ns
+        self._ran(output.node, sum(f.load_ns or 0 for f in self.output_fates(output.node).values()))
+        prepared.costs.loaded(loaded.codec, loaded.size_bytes, loaded.elapsed_ns)
+        prepared.guard.on_load(signature)
+        return loaded.value
+
+    def seed_of(self, node: str) -> str:
+        """Return the digest without hidden files, which are not known before the node first runs."""
+        return self.signatures[node].base
+
+    def is_exclusive(self, node: str) -> bool:
+        """Look the operator's code up in the catalog's notes."""
+        return self._prepared.flags(node).uses_global_random
+
+    def is_mutator(self, node: str) -> bool:
+        """Look the operator's code up in the catalog's notes."""
+        return self._prepared.flags(node).mutates_inputs
+
+    def expected_ns(self, node: str) -> int:
+        """Return the planner's estimate."""
+        layout = self._prepared.layout
+        return int(layout.compute_ns[layout.node_at[node]])
+
+    def computed(self, node: str, called: Called) -> None:
+        """Note the time, and what the operator did besides returning something."""
+        prepared = self._prepared
+        self.elapsed_ns[node] = called.elapsed_ns
+        self._ran(node, called.elapsed_ns, prepared.dag.nodes[node].parents)
+        prepared.layout.compute_ns[prepared.layout.node_at[node]] = called.elapsed_ns
+        prepared.guard.computed(called.elapsed_ns)
+        if called.files_changed:
+            names = ", ".join(path.name for path in called.files_changed)
+            self._keep_nothing_of(node, f"{names} changed while {node} ran")
+        if called.opened:
+            self._note_hidden(node, called)
+        operator = prepared.dag.nodes[node].operator
+        if changed := prepared.signer.changed_globals(operator):
+            self._keep_nothing_of(node, f"{', '.join(changed)} changed while {node} ran")
+        if prepared.flags(node).mutates_inputs:
+            self.notes.append(
+                f"{node} changes its inputs in place, so it is given copies; copy inside it instead"
+            )
+
+    def _note_hidden(self, node: str, called: Called) -> None:
+        prepared = self._prepared
+        names = ", ".join(path.name or str(path) for path in called.opened)
+        self.notes.append(
+            f"{node} read {names} without declaring it; its content counts from now on. "
+            "Pass it as an argument made with File(...)"
+        )
+        known = set(prepared.hidden.get(self.signatures[node].base, ()))
+        if not set(called.opened) <= known:
+            files = tuple(dict.fromkeys((*known, *called.opened)))
+            base = self.signatures[node].base
+            prepared.catalog.learn(hidden_files=[(base, str(path)) for path in called.opened])
+            self.signatures.update(prepared.signer.resign(prepared.dag, self.signatures, node, files))
+
+    def _keep_nothing_of(self, node: str, reason: str) -> None:
+        """Keep no output of a node, nor of what depends on it: their signatures do not say what they are of."""
+        self.notes.append(f"{reason}: nothing that depends on it is kept")
+        self._not_to_keep[node] = reason
+        dag = self._prepared.dag
+        for name in self._prepared.layout.nodes:
+            if any(parent.node in self._not_to_keep for parent in dag.nodes[name].parents):
+                self._not_to_keep.setdefault(name, reason)
+
+    def mutated(self, node: str, outputs: tuple[Output, ...]) -> None:
+        """Remember the operator, and keep nothing that it touched in this iteration."""
+        touched = ", ".join(map(str, outputs))
+        self.notes.append(f"{node} changed its input {touched} in place; nothing that it touched is kept")
+        self._prepared.set_flag(node, mutates_inputs=True)
+        self._not_to_keep[node] = f"{node} changed its input in place"
+        for output in outputs:
+            self._not_to_keep.setdefault(output.node, f"{node} changed it in place")
+            fate = self.fates.get(output)
+            if fate is not None and self._signature(output) not in self._prepared.kept:
+                fate.kept, fate.reason = False, f"{node} changed it in place"
+
+    def drew(self, node: str) -> None:
+        """Remember the operator, so that it runs alone from the start next time."""
+        self._prepared.set_flag(node, uses_global_random=True)
+
+    def decide(self, output: Output, held: Held) -> bool:
+        """Ask the guard and the policy, unless it is plain that nothing can be gained."""
+        fate = self.fates.setdefault(output, Fate())
+        prepared = self._prepared
+        signature = self._signature(output)
+        if output.node in self._not_to_keep:
+            fate.kept, fate.reason = False, self._not_to_keep[output.node]
+            return False
+        if signature in self._kept:
+            fate.kept, fate.reason = True, "kept before"
+            return False
+        made_ns = self._made_within(output.node)
+        if made_ns < QUICK_NS:
+            fate.reason = f"made in {duration(made_ns)}"
+            return False
+        size_bytes, codec = _size(held)
+        if size_bytes is None:
+            fate.reason = f"cannot be serialised ({held.watch.unwatchable})"
+            self.notes.append(f"{output} {fate.reason}, so it is computed every time")
+            return False
+        fate.size_bytes = size_bytes
+        load_ns = prepared.costs.load_ns(codec, size_bytes)
+        if made_ns <= load_ns:
+            fate.reason = f"made in {duration(made_ns)}, loading takes {duration(load_ns)}"
+            return False
+        begun_ns = self._clock_ns()
+        try:
+            return self._ask(output, self._candidate(output, signature, size_bytes, codec, made_ns), fate)
+        finally:
+            self._deciding_ns += self._clock_ns() - begun_ns
+
+    def _ask(self, output: Output, candidate: Candidate, fate: Fate) -> bool:
+        prepared = self._prepared
+        budget = Budget(
+            total_bytes=prepared.store.budget_bytes,
+            used_bytes=min(prepared.store.used_bytes() + self._pending_bytes, prepared.store.budget_bytes),
+        )
+        decision = prepared.guard.admit(candidate, tuple(self._kept.values()), budget)
+        fate.kept, fate.reason = decision.keep, decision.reason
+        if not decision.keep:
+            return False
+        self._evict(decision.evict)
+        self._pending_bytes += candidate.size_bytes
+        self._kept[candidate.signature] = prepared.kept_record(candidate)
+        return True
+
+    def _candidate(
+        self, output: Output, signature: str, size_bytes: int, codec: str, made_ns: int
+    ) -> Candidate:
+        prepared = self._prepared
+        node = prepared.dag.nodes[output.node]
+        return Candidate(
+            output=str(output),
+            signature=signature,
+            node=node.name,
+            operator=node.operator.name,
+            stage=node.stage,
+            size_bytes=size_bytes,
+            compute_ns=self.elapsed_ns[node.name],
+            recreation_ns=self._recreation_ns(output, made_ns),
+            run_ancestors_ns=made_ns,
+            load_ns=prepared.costs.load_ns(codec, size_bytes),
+            write_ns=prepared.costs.write_ns(codec, size_bytes),
+        )
+
+    def _recreation_ns(self, output: Output, made_ns: int) -> int:
+        """Return the exact recreation time, or while deciding takes too long the way it was made this time."""
+        if self._deciding_ns > DECIDING_NS + sum(self.elapsed_ns.values()) * DECIDING_SHARE:
+            return made_ns
+        return min(made_ns, self._prepared.layout.recreation_ns(output))
+
+    def _evict(self, signatures: Collection[str]) -> None:
+        if not signatures:
+            return
+        prepared = self._prepared
+        prepared.store.evict(signatures)
+        gone = set(signatures)
+        for signature in gone:
+            self._kept.pop(signature, None)
+        for output in prepared.layout.outputs:
+            if self._signature(output) in gone:
+                prepared.layout.forget((output,))
+                if output in self.fates:
+                    self.fates[output].kept, self.fates[output].reason = False, "displaced"
+
+    def keep(self, output: Output, held: Held) -> None:
+        """Queue the write. From now on the plan may count on the artifact."""
+        fate = self.fates[output]
+        if not fate.kept:
+            return
+        prepared = self._prepared
+        signature = self._signature(output)
+        node = prepared.dag.nodes[output.node]
+        meta = ArtifactMeta(
+            workflow=prepared.workflow,
+            node=node.name,
+            output=str(output),
+            operator=node.operator.name,
+            stage=node.stage,
+            code=versions.own_digest(self.signatures[node.name].parts),
+            recreation_ns=self._kept[signature].recreation_ns,
+        )
+        size_bytes = fate.size_bytes or 0
+        position = prepared.layout.output_at[output]
+        prepared.layout.load_ns[position] = self._kept[signature].load_ns
+        value = held.value
+
+        def write() -> None:
+            deadline_ns = self._clock_ns() + prepared.guard.allowance_ns()
+            put = prepared.store.put(signature, value, meta=meta, deadline_ns=deadline_ns)
+            prepared.guard.written(signature, put.elapsed_ns)
+            fate.write_ns = put.elapsed_ns
+            if put.kept:
+                fate.size_bytes = put.size_bytes
+                prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
+            else:
+                fate.kept, fate.reason = False, put.reason
+                self._kept.pop(signature, None)
+                prepared.layout.forget((output,))
+            self._pending_bytes -= size_bytes
+
+        self._writer.submit(write, size_bytes)
+
+    def settle(self) -> None:
+        """Wait until everything that is to be kept is written."""
+        self._writer.drain()
+        self._writer.close()
+
+    def failed_at(self, node: str, elapsed_ns: int) -> None:
+        """Note how long a failing node ran."""
+        self.elapsed_ns[node] = elapsed_ns
+
+    def saved_ns(self) -> int:
+        """Return the measured time of what was not computed, less the time of the loads."""
+        prepared = self._prepared
+        loads = sum(fate.load_ns or 0 for fate in self.fates.values())
+        spared = sum(ns for name, ns in prepared.measured_ns.items() if name not in self.elapsed_ns)
+        return spared - loads
+
+    def everything_ns(self) -> int:
+        """Return what computing every needed node would have taken: measured now, before, or estimated."""
+        return sum(
+            self.elapsed_ns.get(name, int(ns))
+            for name, ns in zip(self._prepared.layout.nodes, self._prepared.layout.compute_ns)
+        )
+
+    def load_times_of(self, node: str) -> int | None:
+        """Return how long a node's loads took, None where nothing of it was loaded."""
+        times = [
+            fate.load_ns
+            for output, fate in self.fates.items()
+            if output.node == node and fate.load_ns is not None
+        ]
+        return sum(times) if times else None
+
+    def output_fates(self, node: str) -> Mapping[str, Fate]:
+        """Return what became of a node's outputs, by output name."""
+        return {output.name: fate for output, fate in self.fates.items() if output.node == node}
+
+    def _signature(self, output: Output) -> str:
+        return self.signatures[output.node].outputs[output.name]
+
+    def _ran(self, node: str, ns: int, parents: Collection[Output] = ()) -> None:
+        """Note what it took to make a node's outputs here, and of whose making they owe their own."""
+        at = self._prepared.layout.node_at
+        made_by = 1 << at[node]
+        for parent in parents:
+            made_by |= self._made_by.get(parent.node, 0)
+        self._made_by[node] = made_by
+        self._made_ns[at[node]] = ns
+
+    def _made_within(self, node: str) -> int:
+        """Return the time of a node and of all its ancestors that this iteration ran or loaded."""
+        count = len(self._made_ns)
+        bits = np.frombuffer(self._made_by[node].to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
+        return int(self._made_ns[np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)].sum())
+
+
+def _size(held: Held) -> tuple[int | None, str]:
+    """Return about how many bytes a value takes as an artifact, and the codec that will probably write it."""
+    for codec in candidates(held.value):
+        size_bytes = codec.estimate_bytes(held.value)
+        if size_bytes is None:
+            size_bytes = held.watch.size_bytes
+        return size_bytes, codec.name
+    return None, ""
