@@ -4,7 +4,8 @@
 
 Three families of workflows: "chains" of ten nodes side by side that join at the end, "random" with two
 parents each, drawn mostly among the recent nodes, and "deep", one long chain. Every node is needed. In a
-"first" run nothing is in the store, in an "edited" one 60 % of the outputs.
+"first" run nothing is in the store, in an "edited" one 60 % of the outputs; "dear" is the same with loads
+as dear as whole ancestries, the hardest for a maximum flow.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ BARS_MS = {10_000: 30.0, 100_000: 600.0}
 NETWORKX_SIZE = 1_000
 
 
-def make(family: str, nodes: int, *, available: float, seed: int = 0) -> Problem:
+def make(family: str, nodes: int, *, available: float, dearness: int = 1, seed: int = 0) -> Problem:
     """Return a problem of one output a node, of which the last is requested; every node is needed by it."""
     rng = np.random.default_rng(seed)
     child = np.arange(1, nodes)
@@ -43,7 +44,7 @@ def make(family: str, nodes: int, *, available: float, seed: int = 0) -> Problem
         )
     else:
         children, parents = child, child - 1
-    load_ns = rng.integers(10**5, 10**9, nodes)
+    load_ns = rng.integers(10**5, 10**9, nodes) * dearness
     return Problem(
         compute_ns=rng.integers(10**5, 10**9, nodes),
         output_node=np.arange(nodes),
@@ -99,7 +100,9 @@ def again(problem: Problem) -> Plan:
 
 def measure(family: str, nodes: int, run: str, repeats: int) -> dict[str, object]:
     """Return the row of one family, size and run; times in milliseconds."""
-    problem = make(family, nodes, available=0.0 if run == "first" else 0.6)
+    problem = make(
+        family, nodes, available=0.0 if run == "first" else 0.6, dearness=nodes if run == "dear" else 1
+    )
     row: dict[str, object] = {"family": family, "nodes": nodes, "run": run}
     row["plan_ms"] = median_ms(lambda: again(problem), repeats)
     row["ortools_cut_ms"] = median_ms(lambda: ortools_cut.cut(problem), repeats)
@@ -125,7 +128,7 @@ def main() -> int:
         measure(family, nodes, run, arguments.repeats)
         for family in FAMILIES
         for nodes in SIZES
-        for run in ("first", "edited")
+        for run in ("first", "edited", "dear")
     ]
     if arguments.json:
         print(json.dumps(rows, indent=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 
@@ -10,15 +11,21 @@ class Network:
 
     Arc ``a`` and its reverse ``a ^ 1`` lie side by side; ``room`` is the residual capacity of each.
 
+    It grows where the search goes: most plans are settled a step or two from the source.
+
     Args:
         infinite: the capacity of arcs that must not be cut; more than any flow can be.
+        grow: called once with each vertex before the search leaves it, to add its outgoing arcs; not with the
+            source, whose arcs are added beforehand.
     """
 
     SOURCE: Final = 0
     SINK: Final = 1
 
-    def __init__(self, *, infinite: int) -> None:
+    def __init__(self, *, infinite: int, grow: Callable[[int], None]) -> None:
         self.infinite = infinite
+        self._grow = grow
+        self._grown = {self.SOURCE, self.SINK}
         self.arcs_of: list[list[int]] = [[], []]
         self.head: list[int] = []
         self.room: list[int] = []
@@ -62,11 +69,20 @@ class Network:
                 return False
 
     def _levels(self) -> list[int]:
-        """Return each vertex's distance from the source in the residual network, -1 for unreachable."""
+        """Return each vertex's distance from the source in the residual network.
+
+        It is -1 for what is unreachable or, where the sink can be reached, farther away than the sink.
+        """
         level = [-1] * len(self.arcs_of)
         level[self.SOURCE] = 0
         queue = [self.SOURCE]
         for vertex in queue:
+            if 0 <= level[self.SINK] <= level[vertex]:
+                break
+            if vertex not in self._grown:
+                self._grown.add(vertex)
+                self._grow(vertex)
+                level.extend([-1] * (len(self.arcs_of) - len(level)))
             self._steps += len(self.arcs_of[vertex])
             for arc in self.arcs_of[vertex]:
                 head = self.head[arc]

@@ -79,22 +79,20 @@ class _Task:
         edge = [output for output in self.wanted if self.node_of[output] not in self.forced]
         if not edge:
             return True
-        network = Network(infinite=sum(self.compute_ns) + 1)
         vertex: dict[int, int] = {}  # output o -> its vertex under o, node v under ~v
+        keys: list[int] = [0, 0]  # the reverse, source and sink left out
         arcs: list[tuple[list[int], int, int]] = []  # (flows, place in them, arc of the network)
 
         def reach(key: int) -> int:
             if key not in vertex:
                 vertex[key] = network.add_vertex()
-                stack.append(key)
+                keys.append(key)
             return vertex[key]
 
-        stack: list[int] = []
-        source_arcs = [(output, network.add_arc(network.SOURCE, reach(output))) for output in edge]
-        while stack:
-            key = stack.pop()
+        def grow(at: int) -> None:
+            key = keys[at]
             if key < 0:
-                node, at = ~key, vertex[key]
+                node = ~key
                 arcs.append(
                     (self.compute_flow, node, network.add_arc(at, network.SINK, self.compute_ns[node]))
                 )
@@ -103,7 +101,10 @@ class _Task:
             elif self.node_of[key] not in self.forced:  # else it comes for nothing
                 load_ns = None if self.load_ns[key] == UNAVAILABLE else self.load_ns[key]
                 up = reach(~self.node_of[key])
-                arcs.append((self.load_flow, key, network.add_arc(vertex[key], up, load_ns)))
+                arcs.append((self.load_flow, key, network.add_arc(at, up, load_ns)))
+
+        network = Network(infinite=sum(self.compute_ns) + 1, grow=grow)
+        source_arcs = [(output, network.add_arc(network.SOURCE, reach(output))) for output in edge]
         if not network.maximise(steps):
             return False
         for flows, place, arc in arcs:

@@ -67,9 +67,10 @@ def test_every_plan_proves_itself_and_does_not_depend_on_the_solver(seed, nodes,
     problem = random_problem(np.random.default_rng(seed), nodes=nodes, costs=costs, available=available)
     plan = solve(problem)
     plan.check(problem)
-    certificate, compute = ortools_cut.cut(problem)
-    assert np.array_equal(plan.compute, compute)
-    assert np.array_equal(plan.needed, certificate.needed)
+    for certificate, compute in (plain.cut(problem), ortools_cut.cut(problem)):
+        assert np.array_equal(plan.compute, compute)
+        assert np.array_equal(plan.needed, certificate.needed)
+        certificate.check_flow(problem)
 
 
 @settings(max_examples=60, deadline=None)
@@ -162,8 +163,17 @@ def test_where_plain_python_gives_up_or_tools_takes_over(monkeypatch):
     problem = replace(problem, requested=np.arange(problem.outputs))
     expected = solve(problem)
     assert plain.cut(problem, steps=1) is None
+    monkeypatch.setattr(solver, "TINY", solver.SMALL)
     monkeypatch.setattr(solver, "STEPS", 1)
-    assert solve(problem).total_ns == expected.total_ns
+    assert np.array_equal(solve(problem).compute, expected.compute)
+
+
+def test_the_plain_solver_looks_no_farther_than_it_has_to():
+    many = 2_000
+    problem = chain(np.full(many, 1_000), np.full(many, 500))
+    found = plain.cut(problem, steps=20)
+    assert found is not None
+    assert found[0].value_ns == 500
 
 
 def test_loads_dearer_than_everything_else_together_do_not_overflow():
@@ -256,3 +266,66 @@ def test_a_small_plan_imports_no_solver_library():
         "sys.exit(any(m.split('.')[0] in ('ortools', 'networkx', 'scipy', 'pandas') for m in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def at_no_cost(requested, takes=((1, 0),)):
+    """Two nodes that cost nothing and have no artifact, so that only feasibility can go wrong."""
+    return Problem(
+        compute_ns=[0, 0],
+        output_node=[0, 1],
+        load_ns=[UNAVAILABLE] * 2,
+        takes_child=[child for child, _ in takes],
+        takes_output=[output for _, output in takes],
+        requested=requested,
+    )
+
+
+@pytest.mark.parametrize(
+    ("requested", "compute", "needed", "why"),
+    [
+        ([1], [False, False], [False, False], "requested"),
+        ([1], [False, True], [False, True], "takes an output"),
+        ([0], [True, True], [True, False], "no output of it"),
+        ([1], [False, True], [True, True], "neither loaded nor computed"),
+    ],
+)
+def test_an_infeasible_plan_is_caught_even_where_nothing_costs_anything(requested, compute, needed, why):
+    problem = at_no_cost(requested)
+    plan = tampered(replace(solve(problem), compute=np.array(compute)), needed=np.array(needed))
+    with pytest.raises(PlannerBug, match=why):
+        plan.check(problem)
+
+
+def test_loading_what_is_unavailable_is_caught_even_where_the_sum_is_right():
+    problem = Problem(
+        compute_ns=[0, 1],
+        output_node=[0, 1],
+        load_ns=[UNAVAILABLE, 2],
+        takes_child=[],
+        takes_output=[],
+        requested=[0, 1],
+    )
+    nothing = np.array([False, False])
+    plan = replace(solve(problem), compute=nothing, load=~nothing)
+    with pytest.raises(PlannerBug, match="unavailable"):
+        plan.check(problem)
+
+
+def test_a_flow_that_breaks_one_law_only_is_caught():
+    problem = replace(chain([10, 20], [UNAVAILABLE, UNAVAILABLE]), requested=np.array([1, 1]))
+    plan = solve(problem)
+    flow = plan.certificate
+    assert sorted(flow.request_flow.tolist()) == [0, 30]
+    laws = {
+        "negative": {"request_flow": np.array([-1, 31])},
+        "at an output": {"take_flow": flow.take_flow + 1, "compute_flow": flow.compute_flow - [0, 1]},
+        "at a node": {"compute_flow": flow.compute_flow - [1, 0]},
+        "computing a node": {"compute_flow": np.add(flow.compute_flow, [1, 0])},
+        "wrong shape": {"take_flow": flow.take_flow.astype(np.float64)},
+    }
+    for law, changes in laws.items():
+        with pytest.raises(PlannerBug, match=law):
+            tampered(plan, **changes).check(problem)
+    cheaper = replace(problem, load_ns=np.array([UNAVAILABLE, 29]))
+    with pytest.raises(PlannerBug, match="loading an output"):
+        plan.check(cheaper)

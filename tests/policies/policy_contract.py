@@ -188,7 +188,9 @@ class PolicyContract:
 
     def test_what_it_remembers_does_not_grow_with_what_is_gone(self):
         policy = self.make()
-        live(policy, np.random.default_rng(0), range(1, 40), {})
+        live(policy, np.random.default_rng(0), range(1, 15), {})
+        for stranger in range(500):
+            policy.on_load(f"s{stranger}")
         policy.on_iteration(100, {}, ())
         assert len(json.dumps(policy.state())) < 400
 

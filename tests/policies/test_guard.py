@@ -66,6 +66,15 @@ def test_half_of_what_was_saved_may_be_spent_and_what_was_written_is_taken_off()
     assert guard.allowance_ns() == 6 * MS
 
 
+def test_losses_by_slow_loads_give_nothing_to_spend_and_have_to_be_made_up_for():
+    guard = guard_after(saved_ns=-100 * MS)
+    assert guard.allowance_ns() == MS
+    guard.saved(100 * MS)
+    assert guard.allowance_ns() == MS
+    guard.saved(10 * MS)
+    assert guard.allowance_ns() == 6 * MS
+
+
 def test_an_output_no_dearer_to_recreate_than_to_load_is_not_kept():
     guard = guard_after(computed_ns=10**12)
     refused = guard.admit(candidate(recreation_ns=5 * MS, load_ns=5 * MS), (), WIDE)

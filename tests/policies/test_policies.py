@@ -109,6 +109,11 @@ class TestDensity(PolicyContract):
         assert not Density().admit(dense, kept, FULL).keep
         assert Density().admit(candidate(size_bytes=100, recreation_ns=2_950, load_ns=100), kept, FULL).keep
 
+    def test_does_not_displace_what_saves_more_per_byte(self):
+        kept = [artifact("dense", size_bytes=100, recreation_ns=1_100, load_ns=100)]  # 10 ns per byte
+        bulky = candidate(size_bytes=300, recreation_ns=1_600, load_ns=100)  # 5 ns per byte, 1500 in all
+        assert not Density().admit(bulky, kept, Budget(total_bytes=300, used_bytes=100)).keep
+
     def test_does_not_keep_what_saves_nothing(self):
         budget = Budget(total_bytes=300, used_bytes=0)
         assert not Density().admit(candidate(recreation_ns=100, load_ns=100), (), budget).keep
