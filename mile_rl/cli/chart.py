@@ -11,7 +11,7 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 def cumulative(
     waited_ns: Sequence[int], everything_ns: Sequence[int], *, columns: int, rows: int = 12
 ) -> str:
-    """Return a chart of the waiting so far (█) before that of running everything (░), iteration by iteration.
+    """Return a chart of the waiting so far (█) before that of running everything (░), an iteration a column.
 
     Args:
         waited_ns: how long each iteration was waited for.
@@ -31,11 +31,10 @@ def cumulative(
     labels = [_seconds(top * (rows - row) / rows) for row in range(rows)]
     margin = max(map(len, labels))
     bar = max(1, min(6, (columns - margin - 2) // max(1, len(waited))))
+    both = list(zip(waited, everything))
     lines = [
         f"{labels[row]:>{margin}} ┤"
-        + "".join(
-            _cell(mine, all_, rows - 1 - row, rows, top) * bar for mine, all_ in zip(waited, everything)
-        )
+        + "".join(_cell(mine, whole, rows - 1 - row, rows, top) * bar for mine, whole in both)
         for row in range(rows)
     ]
     lines.append(f"{'':{margin}} └" + "─" * bar * len(waited))

@@ -19,9 +19,7 @@ Target = Annotated[
 ]
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[NAME=VALUE]...", help="Arguments of the workflow; the others have their defaults."
-    ),
+    typer.Argument(metavar="[NAME=VALUE]...", help="Arguments of the workflow; others have their defaults."),
 ]
 Policy = Annotated[
     str | None,

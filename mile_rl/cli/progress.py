@@ -118,7 +118,7 @@ def bar() -> Iterator[Progress | None]:
 
     thread = threading.Thread(target=redraw, name="mile-progress", daemon=True)
     stdout, stderr = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Beside(stdout, drawn), _Beside(stderr, drawn)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = _Beside(stdout, drawn), _Beside(stderr, drawn)
     thread.start()
     try:
         yield drawn.tell

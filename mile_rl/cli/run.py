@@ -1,0 +1,127 @@
+"""``mile run`` and ``mile plan``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mile_rl.cli import console
+from mile_rl.cli.guard import guarded
+from mile_rl.cli.options import Arguments, Budget, Full, Jobs, Json, Plot, Policy, Store, Target, opened
+from mile_rl.errors import OperatorFailed
+
+if TYPE_CHECKING:
+    from mile_rl.engine.report import NodeReport, Report
+
+
+@guarded
+def run(
+    workflow: Target,
+    arguments: Arguments = None,
+    policy: Policy = None,
+    budget: Budget = None,
+    jobs: Jobs = None,
+    store: Store = None,
+    full: Full = False,
+    json: Json = False,
+    plot: Plot = False,
+) -> None:
+    """Run a workflow again; wait only for what changed.
+
+    Prints what changed since the last iteration, what was done with each node (compute: run it; load: take it
+    from the store; prune: not needed), the outputs, and the time waited beside the time that everything would
+    have taken.
+
+    \b
+    Examples:
+      mile run digits.py
+      mile run digits.py C=10 trees=50
+      mile run models.py:small --budget 2GB --json
+    """
+    from mile_rl.cli.progress import bar
+    from mile_rl.engine import iteration
+
+    with console.prints_go_to_stderr(json):
+        flow, given, project = opened(
+            workflow, arguments, policy=policy, budget=budget, jobs=jobs, store=store
+        )
+        ended: list[Report] = []
+        try:
+            with bar() as on_progress:
+                done = iteration.run(
+                    flow, (), given, project=project, on_progress=on_progress, on_end=ended.append
+                )
+        except (KeyboardInterrupt, OperatorFailed) as error:
+            if ended:
+                error.add_note(_kept(ended))
+            raise
+    if json:
+        from mile_rl.cli.values import to_json
+
+        console.out_json({**done.report.to_json(), "outputs": to_json(done.outputs)})
+        return
+    _show(done.report, done.outputs, full=full, plot=plot)
+
+
+@guarded
+def plan(
+    workflow: Target,
+    arguments: Arguments = None,
+    policy: Policy = None,
+    budget: Budget = None,
+    jobs: Jobs = None,
+    store: Store = None,
+    full: Full = False,
+    json: Json = False,
+    plot: Plot = False,
+) -> None:
+    """Tell what `mile run` would do, without doing it.
+
+    The same as a run prints, with the times that are expected.
+
+    \b
+    Examples:
+      mile plan digits.py C=10
+      mile plan digits.py --plot
+    """
+    from mile_rl.engine import iteration
+
+    with console.prints_go_to_stderr(json):
+        flow, given, project = opened(
+            workflow, arguments, policy=policy, budget=budget, jobs=jobs, store=store
+        )
+        report = iteration.plan(flow, (), given, project=project)
+    if json:
+        console.out_json(report.to_json())
+        return
+    _show(report, None, full=full, plot=plot)
+
+
+def _show(report: Report, outputs: object, *, full: bool, plot: bool) -> None:
+    from mile_rl.engine.text import report_text
+
+    console.out(report_text(report, outputs, full=full))
+    if plot:
+        from mile_rl.cli.chart import bars
+        from mile_rl.policies.words import duration
+
+        times = [(node, _time_ns(node)) for node in report.nodes if node.state != "prune"]
+        rows = [(node.name, ns, f"{duration(ns)}  {node.state}") for node, ns in times]
+        console.out("\n" + bars(rows, columns=console.width()))
+
+
+def _time_ns(node: NodeReport) -> int:
+    return node.expected_ns if node.elapsed_ns is None else node.elapsed_ns
+
+
+def _kept(reports: list[Report]) -> str:
+    """Return how many results an iteration that ended early has put into the store, in words."""
+    count = sum(
+        output.kept
+        for report in reports
+        for node in report.nodes
+        if node.state == "compute"
+        for output in node.outputs
+    )
+    if not count:
+        return "kept no results"
+    return f"kept {count} result{'s' if count > 1 else ''}; the next run goes on from there"
