@@ -76,8 +76,13 @@ class Reducer(pickle.Pickler):
             if kind is numpy.memmap:
                 return _memmap
         pandas = sys.modules.get("pandas")
-        if pandas is not None and kind in (pandas.DataFrame, pandas.Series):
-            return _pandas
+        if pandas is not None:
+            if kind in (pandas.DataFrame, pandas.Series):
+                return _pandas
+            if kind.__module__ == "pandas.core.internals.blocks":
+                return _block
+            if kind.__module__.startswith("pandas.") and hasattr(kind, "_from_pyarrow_array"):
+                return _arrow_backed
         if _doubtful(kind):
             self.doubts.add(kind)
         return None
@@ -121,7 +126,11 @@ def _by_name(obj: Any) -> Any:
 def _array(array: Any) -> Any:
     """Reduce an array of unusual strides to its elements and its layout."""
     order = order_of(array)
-    keeps_flag = array.flags.writeable or not array.dtype.hasobject  # the buffer's flag becomes the array's
+    kind = array.dtype.kind
+    if kind in "mM" and order is not None and array.dtype.metadata is None:
+        integers = array.view(f"{array.dtype.byteorder}i8")  # buffers of dates do not exist in Python
+        return _view_as, (integers, array.dtype)
+    keeps_flag = array.flags.writeable or kind in "biufcSU"  # the buffer's flag becomes the array's
     # pickle tests for C first: a single column whose strides say F would come back with those of C
     keeps_order = order == "C" or (order == "F" and not array.flags.c_contiguous)
     if keeps_flag and keeps_order:
@@ -139,7 +148,7 @@ def _memmap(array: Any) -> Any:
     return _view_as, (array.view(np.ndarray), np.memmap)
 
 
-def _view_as(array: Any, kind: type) -> Any:
+def _view_as(array: Any, kind: Any) -> Any:
     return array.view(kind)
 
 
@@ -151,6 +160,19 @@ def _pandas(frame: Any) -> Any:
             f"the {type(frame).__name__} carries attributes that pandas does not store: {names}"
         )
     return NotImplemented
+
+
+def _block(block: Any) -> Any:
+    # pandas' own __reduce_ex__ copies a block that is not contiguous and so loses its layout
+    return block.__reduce__()
+
+
+def _arrow_backed(array: Any) -> Any:
+    """Reduce a pandas array over one Arrow chunk to that chunk; pandas would copy it first."""
+    chunks = array._pa_array.chunks
+    if len(chunks) != 1:
+        return NotImplemented
+    return copyreg.__newobj__, (type(array),), {**vars(array), "_pa_array": chunks[0], "_cache": {}}  # type: ignore[attr-defined]
 
 
 def big_bytes(value: Any) -> int | None:

@@ -11,15 +11,17 @@ import io
 import mmap
 import struct
 import sys
-import zipfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mile_rl.store.codecs.array import npy_array, npy_header
 from mile_rl.store.codecs.base import ByteSink, NotExact, padding
 from mile_rl.store.codecs.pickled import Unpickler
 from mile_rl.store.codecs.reducing import Reducer
 from mile_rl.store.codecs.strides import order_of, raw
+
+if TYPE_CHECKING:
+    import zipfile
 
 FORMATS = ("csr", "csc", "coo", "bsr", "dia")
 REST = "mile-rl.pickle"
@@ -55,6 +57,8 @@ class SparseCodec:
         Raises:
             NotExact: an array of it has dtype object, unusual strides or is read-only.
         """
+        import zipfile
+
         import numpy as np
 
         arrays = _arrays(value)
@@ -75,6 +79,8 @@ class SparseCodec:
 
     def read(self, mapped: mmap.mmap, path: Path) -> Any:
         """Return the matrix, its arrays on the mapping."""
+        import zipfile
+
         stream: Any = mapped
         with zipfile.ZipFile(stream) as archive:
             places = {info.filename: _place(mapped, info) for info in archive.infolist()}
@@ -117,7 +123,9 @@ def _arrays(value: Any) -> dict[str, Any]:
 
 def _member(archive: zipfile.ZipFile, sink: ByteSink, name: str, head: bytes, array: Any) -> None:
     """Stream one member, its first byte on a multiple of 64 bytes of the file."""
-    info = zipfile.ZipInfo(name)
+    from zipfile import ZipInfo
+
+    info = ZipInfo(name)
     size_bytes = len(head) + (0 if array is None else array.nbytes)
     zip64 = struct.calcsize("<HHQQ")
     gap = padding(sink.tell() + LOCAL_HEADER_BYTES + len(name) + 4 + zip64)
