@@ -13,7 +13,6 @@ from mile_rl.engine.writer import Writer
 from mile_rl.engine import versions
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.words import duration
-from mile_rl.store.codecs import candidates
 from mile_rl.store.records import ArtifactMeta
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.sign import NodeSignature
@@ -185,7 +184,7 @@ class IterationKeeper:
         if made_ns < QUICK_NS:
             fate.reason = f"made in {duration(made_ns)}"
             return False
-        size_bytes, codec = _size(held)
+        size_bytes, codec = held.watch.size_bytes, held.watch.codec
         if size_bytes is None:
             fate.reason = f"cannot be serialised ({held.watch.unwatchable})"
             self.notes.append(f"{output} {fate.reason}, so it is computed every time")
@@ -347,12 +346,3 @@ class IterationKeeper:
         bits = np.frombuffer(self._made_by[node].to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
         return int(self._made_ns[np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)].sum())
 
-
-def _size(held: Held) -> tuple[int | None, str]:
-    """Return about how many bytes a value takes as an artifact, and the codec that will probably write it."""
-    for codec in candidates(held.value):
-        size_bytes = codec.estimate_bytes(held.value)
-        if size_bytes is None:
-            size_bytes = held.watch.size_bytes
-        return size_bytes, codec.name
-    return None, ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ class Prepared:
     """An iteration that is planned and can be run. Belongs to one thread; ``close`` it in the end.
 
     Args:
+        project: where its state lives.
         workflow: the workflow's key in the catalog.
         dag: what was captured, with the names that its nodes had before.
         signer: what signed it.
@@ -67,6 +69,7 @@ class Prepared:
         plan: what to compute and what to load.
     """
 
+    project: Project
     workflow: str
     dag: Dag
     signer: Signer
@@ -136,7 +139,7 @@ class Prepared:
 
     def close(self) -> None:
         """Let the catalog go."""
-        self.catalog.close()
+        release(self.project, self.catalog)
 
 
 def prepare(
@@ -175,9 +178,15 @@ def prepare(
             _begin(prepared)
         prepared.plan = prepared.layout.solve()
     except BaseException:
-        catalog.close()
+        release(project, catalog)
         raise
     return prepared
+
+
+def release(project: Project, catalog: Catalog) -> None:
+    """Close a catalog, unless it stays open for this process's next iteration."""
+    if project.settings.catalog:
+        catalog.close()
 
 
 def open_catalog(project: Project) -> Catalog:
@@ -190,7 +199,34 @@ def open_catalog(project: Project) -> Catalog:
         project.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the state folder {project.home} cannot be made ({error}).") from error
-    return Catalog.open(project.settings.catalog or project.home / "catalog.db")
+    if project.settings.catalog:
+        return Catalog.open(project.settings.catalog)
+    return _local_catalog(project.home / "catalog.db")
+
+
+def _local_catalog(path: Path) -> Catalog:
+    """Return the open catalog at a path, opening it once a process: opening and closing cost 2 ms a run."""
+    with _OPEN_LOCK:
+        catalog, identity = _OPEN.get(path, (None, None))
+        if catalog is None or identity != _identity(path):
+            # The first use, or somebody has removed the file (or put another in its place) meanwhile.
+            if catalog is not None:
+                catalog.close()
+            catalog = Catalog.open(path)
+            _OPEN[path] = (catalog, _identity(path))
+        return catalog
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return (os.getpid(), found.st_dev, found.st_ino)
+
+
+_OPEN: dict[Path, tuple[Catalog, tuple[int, int, int] | None]] = {}
+_OPEN_LOCK = threading.Lock()
 
 
 def _prepared(
@@ -216,6 +252,7 @@ def _prepared(
     )
     _set_costs(layout, dag, signatures, costs, artifacts, measured)
     return Prepared(
+        project=project,
         workflow=workflow,
         source=str(flow.function.__globals__.get("__file__") or ""),
         dag=dag,

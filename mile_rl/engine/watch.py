@@ -16,6 +16,12 @@ import xxhash
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, range, type)
 _CHUNK_BYTES = 1 << 20
+_UNCHANGING_CELLS = frozenset(
+    "string bytes floating integer mixed-integer-float decimal complex boolean datetime64 datetime date "
+    "timedelta64 timedelta time period interval empty".split()
+)
+"""What pandas calls object columns whose cells nobody can change."""
+
 
 
 class Watch(Protocol):
@@ -23,6 +29,8 @@ class Watch(Protocol):
 
     size_bytes: int | None
     """How many bytes the value takes, roughly; None where that is not known."""
+    codec: str
+    """The name of the store's codec that will probably write the value."""
     unwatchable: str
     """Why the value cannot be read as bytes (so it is neither compared nor kept); "" where it can."""
     private: bool
@@ -50,16 +58,18 @@ def watch(value: Any) -> Watch:
         return _Polars(value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
-        return _Digested(value, _array_digest)
+        return _Digested(value, _array_digest, "array")
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):
-        return _Digested(value, _sparse_digest)
-    return _Digested(value, _pickle_digest)
+        return _Digested(value, _sparse_digest, "sparse")
+    kind = "estimator" if hasattr(value, "get_params") else "pickle"
+    return _Digested(value, _pickle_digest, kind)
 
 
 class _Unchanging:
     """A value that nobody can change."""
 
+    codec = "pickle"
     private = True
     unwatchable = ""
 
@@ -80,11 +90,12 @@ class _Unchanging:
 class _Frame:
     """A pandas frame or series. Since pandas 3 a shallow copy behaves as a full one and costs 0.01 ms."""
 
+    codec = "frame"
     unwatchable = ""
 
     def __init__(self, value: Any) -> None:
         self.value = value
-        self.size_bytes: int | None = None
+        self.size_bytes: int | None = _frame_bytes(value)
         self._objects = _mutable_cells(value)
         self.private = self._objects is None
         self._cells = _pickle_digest(self._objects)[0] if self._objects is not None else b""
@@ -116,6 +127,7 @@ class _Frame:
 class _Polars:
     """A polars frame; a clone shares its columns, which nobody can change."""
 
+    codec = "polars"
     private = True
     unwatchable = ""
 
@@ -139,8 +151,9 @@ class _Digested:
     private = False
     unwatchable = ""
 
-    def __init__(self, value: Any, digest: Callable[[Any], tuple[bytes, int]]) -> None:
+    def __init__(self, value: Any, digest: Callable[[Any], tuple[bytes, int]], codec: str) -> None:
         self.value = value
+        self.codec = codec
         self._digest = digest
         self.size_bytes: int | None
         try:
@@ -182,6 +195,11 @@ def _same_memory(mine: Any, theirs: Any) -> bool:
     )
 
 
+def _frame_bytes(value: Any) -> int:
+    blocks = sum(int(block.values.nbytes) for block in value._mgr.blocks)
+    return blocks + (0 if isinstance(value.index, sys.modules["pandas"].RangeIndex) else value.index.nbytes)
+
+
 def _mutable_cells(value: Any) -> Any:
     """Return the columns whose cells are objects that can change (lists, dicts, …), or None."""
     if all(block.dtype != object for block in value._mgr.blocks):
@@ -190,9 +208,10 @@ def _mutable_cells(value: Any) -> Any:
 
     columns = [value] if value.ndim == 1 else [value.iloc[:, i] for i in range(value.shape[1])]
     changeable = [
-        list(column.array)
+        column.to_list()
         for column in columns
-        if column.dtype == object and pandas.api.types.infer_dtype(column.array, skipna=True) == "mixed"
+        if column.dtype == object
+        and pandas.api.types.infer_dtype(column.to_numpy(), skipna=True) not in _UNCHANGING_CELLS
     ]
     return changeable or None
 
