@@ -22,7 +22,7 @@ def explain(
     workflow: Annotated[
         str | None,
         typer.Option(
-            "--workflow", "-w", metavar="FILE[:NAME]", help="The workflow; the one run last unless given."
+            "--workflow", "-w", metavar="FILE", help="The workflow's file; of the one run last, unless given."
         ),
     ] = None,
     policy: Policy = None,

@@ -13,13 +13,11 @@ if TYPE_CHECKING:
 
 Target = Annotated[
     str,
-    typer.Argument(
-        metavar="FILE[:NAME]", help="The workflow's Python file, and its name if there are several."
-    ),
+    typer.Argument(metavar="FILE", help="The workflow's Python file; FILE:NAME if it has several workflows."),
 ]
 Arguments = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME=VALUE]...", help="Arguments of the workflow; others have their defaults."),
+    typer.Argument(metavar="NAME=VALUE", help="Arguments of the workflow; others have their defaults."),
 ]
 Policy = Annotated[
     str | None,

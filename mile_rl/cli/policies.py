@@ -24,7 +24,7 @@ def policies(json: Json = False) -> None:
     from mile_rl.policies.registry import DEFAULT, POLICIES
 
     lines = {
-        name: (inspect.getdoc(policy) or "").split("\n\n")[0].replace("\n", " ")
+        name: (inspect.getdoc(policy) or "").split("\n\n")[0].replace("\n", " ").partition(" Source:")[0]
         for name, policy in POLICIES.items()
     }
     if json:

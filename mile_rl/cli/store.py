@@ -29,9 +29,7 @@ _SHOWN_SIGNATURE = 10
 
 Which = Annotated[
     list[str],
-    typer.Argument(
-        metavar="WHICH...", help="A node, one of its outputs (NODE.OUTPUT), or a signature's start."
-    ),
+    typer.Argument(metavar="WHICH", help="A node, one of its outputs (NODE.OUTPUT), or a signature's start."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 

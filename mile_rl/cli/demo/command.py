@@ -24,7 +24,9 @@ class Example(StrEnum):
 
 @guarded
 def demo(
-    example: Annotated[Example, typer.Argument(help="Which session to play.")] = Example.DIGITS,
+    example: Annotated[
+        Example, typer.Argument(help="The session to play: digits, census or text.")
+    ] = Example.DIGITS,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="Run each version plainly as well; compare results and times."),
