@@ -68,6 +68,8 @@ class PlanAgain(Exception):
 
 @dataclass(slots=True)
 class Running:
+    """A node whose operator runs: what it was handed, and whether its result may owe something to others."""
+
     node: str
     handed: dict[Output, Any]
     tainted: bool = False
@@ -120,7 +122,7 @@ class Executor:
         with seeds.restored():
             try:
                 while True:
-                    compute, load = self._keeper.plan(frozenset(self._memory))
+                    compute, _ = self._keeper.plan(frozenset(self._memory))
                     self._count_takers(compute)
                     try:
                         self._carry_out([name for name in self.dag.nodes if name in compute])

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mile_rl.engine import versions
 from mile_rl.engine.execute import MISSING
 from mile_rl.engine.writer import Writer
-from mile_rl.engine import versions
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
@@ -345,4 +345,3 @@ class IterationKeeper:
         count = len(self._made_ns)
         bits = np.frombuffer(self._made_by[node].to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
         return int(self._made_ns[np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)].sum())
-

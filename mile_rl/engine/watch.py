@@ -23,7 +23,6 @@ _UNCHANGING_CELLS = frozenset(
 """What pandas calls object columns whose cells nobody can change."""
 
 
-
 class Watch(Protocol):
     """Guards one value while operators read it. Not thread-safe; the engine asks from one thread."""
 

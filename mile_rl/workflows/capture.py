@@ -123,8 +123,8 @@ class Capture:
         dag = Dag(workflow=workflow, nodes=nodes, result=_addressed(result), parameters=dict(parameters))
         if not dag.requested:
             raise WorkflowError(
-                f"workflow {workflow} returns nothing that an operator makes: return the handles that you want "
-                "to see, alone or in a dict, list or tuple."
+                f"workflow {workflow} returns nothing that an operator makes: return the handles that you "
+                "want to see, alone or in a dict, list or tuple."
             )
         return dag
 

@@ -114,9 +114,11 @@ class Dag:
         for node in self.nodes.values():
             graph.add_node(node.name, stage=node.stage, operator=node.operator.name)
             for parent in node.parents:
-                taken = graph.edges[parent.node, node.name]["outputs"] if graph.has_edge(
-                    parent.node, node.name
-                ) else ()
+                taken = (
+                    graph.edges[parent.node, node.name]["outputs"]
+                    if graph.has_edge(parent.node, node.name)
+                    else ()
+                )
                 graph.add_edge(parent.node, node.name, outputs=(*taken, parent.name))
         return graph
 

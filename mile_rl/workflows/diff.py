@@ -71,8 +71,7 @@ def _own_edits(
     changed = [
         label
         for label in dict.fromkeys((*before.parts, *after.parts))
-        if before.parts.get(label) != after.parts.get(label)
-        and label.split(" ", 1)[0] not in _CONSEQUENCES
+        if before.parts.get(label) != after.parts.get(label) and label.split(" ", 1)[0] not in _CONSEQUENCES
     ]
     edits = []
     details: dict[EditKind, list[str]] = {}

@@ -31,9 +31,7 @@ class Handle:
         return id(self)
 
     def __eq__(self, other: object) -> bool:
-        if other is self:
-            return True
-        _refuse(self, "compared")
+        return other is self or _refuse(self, "compared")
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__") and name.endswith("__"):
@@ -77,6 +75,11 @@ def _refusing(used: str) -> Any:
     return method
 
 
+_CALCULATIONS = (
+    "add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul",
+    "lshift", "rshift", "and", "or", "xor",
+)  # fmt: skip
+
 _USES = {
     "used as a condition": ("bool",),
     "iterated over (to unpack several outputs, name them: @op(outputs=(...)))": ("iter", "next", "reversed"),
@@ -88,7 +91,7 @@ _USES = {
     "put into a text": ("format", "bytes"),
     "calculated with": tuple(
         prefix + name
-        for name in "add sub mul truediv floordiv mod divmod pow matmul lshift rshift and or xor".split()
+        for name in _CALCULATIONS
         for prefix in ("", "r", "i")
         if (prefix, name) != ("i", "divmod")
     ),

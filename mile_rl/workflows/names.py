@@ -1,8 +1,8 @@
 """Names of nodes: for people, unique in a DAG, and steady while the workflow is edited.
 
 An operator used once lends its own name. Where it is used several times, each use is told by what a person
-would tell it by: the variable it is assigned to, its constants, its inputs. None of these counts positions, so
-inserting or renaming one use leaves the names of the others alone.
+would tell it by: the variable it is assigned to, its constants, its inputs. None of these counts positions,
+so inserting or renaming one use leaves the names of the others alone.
 """
 
 from __future__ import annotations

@@ -59,6 +59,7 @@ class Operator(Generic[P, R]):
             ) from error
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Add a node inside a workflow; call the function anywhere else."""
         capturing = capture.current()
         if capturing is None:
             return self.function(*args, **kwargs)
@@ -171,7 +172,9 @@ def _checked_outputs(outputs: Sequence[str] | None) -> tuple[str, ...]:
     if outputs is None:
         return (RESULT,)
     if isinstance(outputs, str):
-        raise WorkflowError(f"outputs={outputs!r} is one text; give a tuple of names: outputs=({outputs!r},).")
+        raise WorkflowError(
+            f"outputs={outputs!r} is one text; give a tuple of names: outputs=({outputs!r},)."
+        )
     names = tuple(outputs)
     bad = [name for name in names if not (isinstance(name, str) and name.isidentifier())]
     if bad or not names or len(set(names)) != len(names):
@@ -196,7 +199,9 @@ def _checked_function(function: Any) -> Callable[..., Any]:
             _refuse_state(function.__self__, function.__qualname__)
     elif not callable(function):
         raise WorkflowError(f"{function!r} is not a function.")
-    elif not (inspect.isroutine(function) or hasattr(function, "__wrapped__") or hasattr(function, "py_func")):
+    elif not (
+        inspect.isroutine(function) or hasattr(function, "__wrapped__") or hasattr(function, "py_func")
+    ):
         _refuse_state(function, type(function).__qualname__)
     code = getattr(_innermost(function), "__code__", None)
     if code is not None and code.co_flags & (
