@@ -4,8 +4,8 @@
     python -m experiments.bench --only speed stale --systems plain mile --quick
 
 Medians of at least seven runs (three with ``--quick``), systems in turn within each repeat, everything in
-one session on warm file caches. A row shows the figure, its ratio to plain functions measured beside it, and
-for mile the bar of the project with pass or MISS. Exits with 1 if a bar is missed.
+one session on warm file caches. A cell is a figure and its ratio to plain functions measured beside it;
+behind stands the bar of the project for mile, with pass or MISS. Exits with 1 if a bar is missed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from pathlib import Path
 
 import mile_rl
 from experiments.bench import kills, memory, sharing, speed, stale
+from experiments.bench.measure import RunFailed
 from experiments.bench.systems import SYSTEMS, System
 from experiments.bench.verdicts import Row, table
 
@@ -65,7 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = []
         for number, name in enumerate(names, start=1):
             sys.stderr.write(f"[{number}/{len(names)}] {name} …\n")
-            rows += available[name]()
+            try:
+                rows += available[name]()
+            except RunFailed as error:  # one system that cannot run must not hide the other benchmarks
+                sys.stderr.write(f"{error}\n")
+                rows.append(Row(section=name, system="any", what="failed to run", value=1, bar=0))
     sys.stdout.write(_as_json(rows) if chosen.json else f"{table(rows)}\n\n{_summary(rows)}\n")
     return int(any(row.passed is False for row in rows))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -45,20 +45,31 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Return the rows as text, a block a section."""
-    lines: list[str] = []
-    section = ""
-    for row in rows:
-        if row.section != section:
-            section = row.section
-            lines += ["", section, "-" * len(section)]
-        ratio = "" if row.ratio is None else f"{row.ratio:7.2f} x plain"
-        bar = "" if row.bar is None else f"  bar {row.bar:.1f}  {'pass' if row.passed else 'MISS'}"
-        note = f"  ({row.note})" if row.note else ""
-        lines.append(f"{row.what:44} {row.system:15} {row.value:10.1f}{ratio:16}{bar}{note}")
-    return "\n".join(lines).lstrip("\n")
+    """Return the rows as text: a block a section, a line a figure, a column a system.
+
+    A cell is the figure and, where plain functions were measured too, its ratio to theirs.
+    """
+    blocks = []
+    for section in dict.fromkeys(row.section for row in rows):
+        block = [row for row in rows if row.section == section]
+        systems = list(dict.fromkeys(row.system for row in block))
+        width = max(len(row.what) for row in block)
+        cells = {(row.what, row.system): row for row in block}
+        lines = [f"{section:{width}}" + "".join(f"{system:>18}" for system in systems)]
+        for what in dict.fromkeys(row.what for row in block):
+            found = [cells.get((what, system)) for system in systems]
+            lines.append(f"{what:{width}}" + "".join(f"{_cell(row):>18}" for row in found))
+            lines[-1] += "".join(_verdict(row) for row in found if row)
+        notes = [f"  {row.system}, {row.what}: {row.note}" for row in block if row.note]
+        blocks.append("\n".join(lines + notes))
+    return "\n\n".join(blocks)
 
 
-def with_bars(rows: Sequence[Row], bar: Callable[[Row], float | None]) -> list[Row]:
-    """Return the rows with the bars that a function knows."""
-    return [Row(**{**asdict(row), "bar": known}) if (known := bar(row)) is not None else row for row in rows]
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return ""
+    return f"{row.value:.1f}" if row.ratio is None else f"{row.value:.1f} ({row.ratio:.2f})"
+
+
+def _verdict(row: Row) -> str:
+    return "" if row.bar is None else f"   bar {row.bar:.1f} {'pass' if row.passed else 'MISS'}"
