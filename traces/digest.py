@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import xxhash
 
+from mile_rl.workflows.edits import Edit
 from traces.schema import SCHEMA_VERSION, History, Iteration
+from traces.texts import object_text
 
 _MODULUS = 2**128
 
 
-def history_json(history: History) -> dict[str, Any]:
-    """Return a history as one JSON object, complete and canonical up to the order of keys."""
-    return {
-        "schema": SCHEMA_VERSION,
-        **{name: getattr(history, name) for name in History.__slots__ if name not in ("iterations", "facts")},
-        "facts": dict(history.facts),
-        "iterations": [
-            {
-                **{name: getattr(iteration, name) for name in _ITERATION_FIELDS},
-                "metrics": dict(iteration.metrics),
-                "edits": [edit.to_json() for edit in iteration.edits],
-                "components": [
-                    {name: getattr(component, name) for name in type(component).__slots__}
-                    for component in iteration.components
-                ],
-            }
-            for iteration in history.iterations
-        ],
-    }
+def history_digest(history: History) -> int:
+    """Return a 128-bit digest of everything in a history.
+
+    An iteration's ``version`` is a digest of its components already, all but what is added here.
+    """
+    fields = [getattr(history, name) for name in _HISTORY_FIELDS]
+    state = xxhash.xxh3_128(f"history {SCHEMA_VERSION} ".encode())
+    state.update(object_text([*fields, dict(history.facts), len(history.iterations)]).encode())
+    for iteration in history.iterations:
+        record = [
+            [getattr(iteration, name) for name in _ITERATION_FIELDS],
+            dict(iteration.metrics),
+            [[getattr(edit, name) for name in _EDIT_FIELDS] for edit in iteration.edits],
+            [[getattr(component, name) for name in _COMPONENT_FIELDS] for component in iteration.components],
+        ]
+        state.update(object_text(record).encode())
+    return state.intdigest()
 
 
+_HISTORY_FIELDS = tuple(name for name in History.__slots__ if name not in ("iterations", "facts"))
 _ITERATION_FIELDS = tuple(
     name for name in Iteration.__slots__ if name not in ("components", "edits", "metrics")
 )
-
-
-def history_digest(history: History) -> int:
-    """Return a 128-bit digest of everything in a history."""
-    text = json.dumps(history_json(history), sort_keys=True, separators=(",", ":"), default=dict)
-    return xxhash.xxh3_128_intdigest(b"history\0" + text.encode())
+_EDIT_FIELDS = Edit.__slots__
+_COMPONENT_FIELDS = ("name", "operator", "category", "compute_ns", "size_bytes")
 
 
 class TraceDigest:

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from mile_rl.workflows.edits import Edit
 from traces.columns import TABLES, Table
 from traces.digest import TraceDigest
 from traces.errors import TraceError
 from traces.schema import SCHEMA_VERSION, Component, History, Iteration
+from traces.texts import object_text, texts
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -78,27 +80,17 @@ class TraceWriter:
             self._tables["iterations"].add(_iteration_row(ordinal, iteration))
             self._add_components(ordinal, iteration)
             for edit in iteration.edits:
-                row = edit.to_json()
-                row = {"before": None, "parameter": None, "detail": "", **row}
-                row["old"], row["new"] = _scalar(edit.old), _scalar(edit.new)
-                row["magnitude"] = edit.magnitude
-                self._tables["edits"].add({"history": ordinal, "iteration": iteration.index, **row})
+                self._tables["edits"].add(_edit_row(ordinal, iteration.index, edit))
 
     def _add_components(self, ordinal: int, iteration: Iteration) -> None:
         positions: dict[str, int] = {}
+        add, add_edge = self._tables["components"].add, self._tables["dag"].add
         for position, component in enumerate(iteration.components):
-            self._tables["components"].add(_component_row(ordinal, iteration.index, position, component))
+            add(_component_row(ordinal, iteration.index, position, component))
             for parent in component.parents:
                 if parent not in positions:
                     raise ValueError(f"component {component.name!r} stands before its parent {parent!r}")
-                self._tables["dag"].add(
-                    {
-                        "history": ordinal,
-                        "iteration": iteration.index,
-                        "parent": positions[parent],
-                        "child": position,
-                    }
-                )
+                add_edge((ordinal, iteration.index, positions[parent], position))
             positions[component.name] = position
 
     def add_source(self, record: Mapping[str, Any]) -> None:
@@ -135,73 +127,98 @@ class _TableWriter:
         self.partial = folder / f".{table.name}.parquet.partial"
         self.rows = 0
         self._schema = table.arrow()
-        self._names = [column.name for column in table.columns]
-        self._columns: dict[str, list[Any]] = {name: [] for name in self._names}
-        self._waiting = 0
+        self._waiting: list[tuple[Any, ...]] = []
         self._file: pq.ParquetWriter = pq.ParquetWriter(self.partial, self._schema, compression="zstd")
 
-    def add(self, row: Mapping[str, Any]) -> None:
-        for name in self._names:
-            self._columns[name].append(row[name])
-        self._waiting += 1
-        if self._waiting >= _BATCH_ROWS:
+    def add(self, row: tuple[Any, ...]) -> None:
+        """Take one row, its values in the order of the table's columns."""
+        self._waiting.append(row)
+        if len(self._waiting) >= _BATCH_ROWS:
             self._flush()
 
     def _flush(self) -> None:
         import pyarrow as pa
 
         if self._waiting:
-            arrays = [pa.array(self._columns[field.name], field.type) for field in self._schema]
+            columns = zip(*self._waiting, strict=True)
+            arrays = [
+                pa.array(values, field.type) for values, field in zip(columns, self._schema, strict=True)
+            ]
             self._file.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-            self._columns = {name: [] for name in self._names}
-            self.rows += self._waiting
-            self._waiting = 0
+            self.rows += len(self._waiting)
+            self._waiting = []
 
     def close(self) -> None:
+        """Write what waits and end the file."""
         self._flush()
         self._file.close()
 
 
-def _history_row(ordinal: int, history: History) -> dict[str, Any]:
-    row = {name: getattr(history, name) for name in History.__slots__ if name != "iterations"}
-    row["facts"] = json.dumps(dict(history.facts), sort_keys=True)
-    return {"history": ordinal, **row, "iterations": len(history.iterations)}
+def _history_row(ordinal: int, history: History) -> tuple[Any, ...]:
+    return (
+        ordinal,
+        history.id,
+        history.source,
+        history.person,
+        history.group,
+        history.task,
+        history.workflow,
+        history.objective,
+        object_text(dict(history.facts)),
+        history.demo,
+        history.synthetic,
+        len(history.iterations),
+    )
 
 
-def _iteration_row(ordinal: int, iteration: Iteration) -> dict[str, Any]:
-    return {
-        "history": ordinal,
-        "iteration": iteration.index,
-        "parent": iteration.parent,
-        "version": iteration.version,
-        "change": iteration.change.value,
-        "returns_to": iteration.returns_to,
-        "start_ms": iteration.start_ms,
-        "duration_ms": iteration.duration_ms,
-        "think_ms": iteration.think_ms,
-        "score": iteration.score,
-        "metrics": json.dumps(dict(iteration.metrics), sort_keys=True),
-        "trials": iteration.trials,
-        "scripted": iteration.scripted,
-    }
+def _iteration_row(ordinal: int, iteration: Iteration) -> tuple[Any, ...]:
+    return (
+        ordinal,
+        iteration.index,
+        iteration.parent,
+        iteration.version,
+        iteration.change.value,
+        iteration.returns_to,
+        iteration.start_ms,
+        iteration.duration_ms,
+        iteration.think_ms,
+        iteration.score,
+        object_text(dict(iteration.metrics)),
+        iteration.trials,
+        iteration.scripted,
+    )
 
 
-def _component_row(ordinal: int, iteration: int, position: int, component: Component) -> dict[str, Any]:
-    return {
-        "history": ordinal,
-        "iteration": iteration,
-        "position": position,
-        "name": component.name,
-        "operator": component.operator,
-        "class_name": component.class_name,
-        "stage": component.stage,
-        "category": component.category,
-        "parameters": json.dumps(dict(component.parameters), sort_keys=True),
-        "parts": json.dumps(dict(component.parts), sort_keys=True) if component.parts else "{}",
-        "compute_ns": component.compute_ns,
-        "size_bytes": component.size_bytes,
-    }
+def _component_row(ordinal: int, iteration: int, position: int, component: Component) -> tuple[Any, ...]:
+    written = texts(component)
+    return (
+        ordinal,
+        iteration,
+        position,
+        component.name,
+        component.operator,
+        component.class_name,
+        component.stage,
+        component.category,
+        written.parameters,
+        written.parts,
+        component.compute_ns,
+        component.size_bytes,
+    )
 
 
-def _scalar(value: object) -> str | None:
-    return None if value is None else json.dumps(value)
+def _edit_row(ordinal: int, iteration: int, edit: Edit) -> tuple[Any, ...]:
+    return (
+        ordinal,
+        iteration,
+        edit.kind,
+        edit.node,
+        edit.stage,
+        edit.operator,
+        edit.before,
+        edit.parameter,
+        None if edit.old is None else object_text(edit.old),
+        None if edit.new is None else object_text(edit.new),
+        edit.magnitude,
+        edit.detail,
+    )
