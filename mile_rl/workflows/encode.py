@@ -7,6 +7,7 @@ import enum
 import functools
 import operator
 import struct
+import sys
 import types
 from collections.abc import Callable
 from hashlib import blake2b
@@ -138,7 +139,7 @@ class Encoder:
                 values = [value if value == value else float("nan") for value in values]
             self.out += b"*f"
             self.raw(struct.pack(f"<{len(values)}d", *values))
-        elif kind is int and -(1 << 63) <= min(values) and max(values) < 1 << 63:
+        elif kind is int and min(values) >= -(1 << 63) and max(values) < 1 << 63:
             self.out += b"*i"
             self.raw(struct.pack(f"<{len(values)}q", *values))
         elif kind is str:
@@ -238,6 +239,10 @@ class Encoder:
         self.ref(value)
 
     def _method(self, value: types.MethodType) -> None:
+        if _is_global_generator(value.__self__):
+            self.out += b"r"
+            self.text(value.__name__)
+            return
         self.out += b"m"
         self.write(value.__func__)
         self.write(value.__self__)
@@ -245,6 +250,10 @@ class Encoder:
     def _builtin(self, value: types.BuiltinFunctionType) -> None:
         if value.__self__ is None or isinstance(value.__self__, types.ModuleType):
             self.ref(value)
+            return
+        if _is_global_generator(value.__self__):
+            self.out += b"r"
+            self.text(value.__name__)
             return
         self.out += b"b"
         self.text(value.__name__)
@@ -285,8 +294,8 @@ class Encoder:
             if hasattr(kind, "__next__") or hasattr(kind, "__anext__"):
                 self.refuse(
                     value,
-                    "what it yields can be read only once; pass a list or an array, or a path and open it inside "
-                    "the operator.",
+                    "what it yields can be read only once; pass a list or an array, or a path and open it inside the "
+                    "operator.",
                 )
             self._reduced(value)
 
@@ -354,6 +363,14 @@ def is_wrapper(value: Any) -> bool:
     installed = kind.__module__.partition(".")[0]
     return installed in ("functools", "numba") and (
         hasattr(value, "__wrapped__") or hasattr(value, "py_func")
+    )
+
+
+def _is_global_generator(value: Any) -> bool:
+    """Tell whether a value is the generator behind ``random`` or ``numpy.random``: runs seed those."""
+    plain, numpy = sys.modules.get("random"), sys.modules.get("numpy.random.mtrand")
+    return (plain is not None and value is getattr(plain, "_inst", plain)) or (
+        numpy is not None and value is getattr(numpy, "_rand", numpy)
     )
 
 

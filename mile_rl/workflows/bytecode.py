@@ -1,0 +1,265 @@
+"""What a function's bytecode says: the names it uses and how, and its identity without line numbers."""
+
+from __future__ import annotations
+
+import opcode
+import sys
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, NamedTuple
+
+from mile_rl.workflows.digest import Hasher
+
+_NEW = sys.version_info >= (3, 12)
+
+
+class Use(NamedTuple):
+    """One way in which code uses a name from outside it.
+
+    Args:
+        name: the name.
+        attributes: the attributes taken from it, one from the other, as far as they are written out.
+        key: what comes next, where that is a constant text: the key of a subscript, the first argument.
+        subscript: whether ``key`` is a subscript.
+        local: whether it is a variable of a function around (or of this one, bound by an import).
+    """
+
+    name: str
+    attributes: tuple[str, ...] = ()
+    key: str | None = None
+    subscript: bool = False
+    local: bool = False
+
+
+class Import(NamedTuple):
+    """An import inside a function: ``from ...module import attribute``, the dots being ``level``."""
+
+    level: int
+    module: str
+    attribute: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """What a code object, with those nested in it, uses from outside.
+
+    Args:
+        uses: names that are looked up in globals (or are free), with what is done with them.
+        imports: local name -> the imports that bind it.
+        stores: whether it assigns to globals or to attributes.
+    """
+
+    uses: tuple[Use, ...]
+    imports: tuple[tuple[str, Import], ...]
+    stores: bool
+
+
+_ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
+_GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
+_CELLS = frozenset(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
+_STORES = frozenset(("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL"))
+_QUIET = frozenset(
+    "NOP RESUME PUSH_NULL PRECALL CACHE SWAP POP_TOP COPY NOT_TAKEN EXTENDED_ARG ROT_TWO KW_NAMES".split()
+)
+_SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
+_CALLS = frozenset(("PRECALL", "CALL", "CALL_KW", "KW_NAMES"))
+
+_INTERESTING = {
+    number: name
+    for name, number in opcode.opmap.items()
+    if name in _ATTRIBUTES | _GLOBALS | _CELLS | _STORES | _SUBSCRIPTS
+    or name.startswith(("LOAD_FAST", "STORE_FAST", "LOAD_CONST", "IMPORT_", "LOAD_SMALL_INT"))
+    or name in ("CONTAINS_OP", "DELETE_GLOBAL", "CALL", "CALL_KW")
+}
+_SKIPPED = frozenset(opcode.opmap[name] for name in _QUIET if name in opcode.opmap) | {0}
+_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+
+
+def scan(code: CodeType) -> Scan:
+    """Return what a code object and those nested in it use from outside."""
+    uses: set[Use] = set()
+    imports: set[tuple[str, Import]] = set()
+    stores = False
+    stack = [code]
+    while stack:
+        current = stack.pop()
+        stores |= _scan_one(current, uses, imports)
+        stack.extend(const for const in current.co_consts if isinstance(const, CodeType))
+    return Scan(
+        uses=tuple(sorted(uses, key=lambda use: (*use[:2], use.key is not None, use.key or "", *use[3:]))),
+        imports=tuple(sorted(imports)),
+        stores=stores,
+    )
+
+
+def _instructions(code: CodeType) -> list[tuple[str, Any]]:
+    """Return the instructions that matter as (name, argument); any other one is ("", None)."""
+    names, consts = code.co_names, code.co_consts
+    cells: Any = code._varname_from_oparg  # type: ignore[attr-defined]
+    found: list[tuple[str, Any]] = []
+    extended = 0
+    raw = code.co_code
+    for number, low in zip(raw[::2], raw[1::2]):
+        if number == _EXTENDED:
+            extended = (extended | low) << 8
+            continue
+        argument, extended = extended | low, 0
+        if number in _SKIPPED:
+            continue
+        name = _INTERESTING.get(number)
+        if name is None:
+            if not found or found[-1][0]:
+                found.append(("", None))
+        elif name == "LOAD_GLOBAL":
+            found.append((name, names[argument >> 1]))
+        elif name == "LOAD_ATTR":
+            found.append((name, names[argument >> 1 if _NEW else argument]))
+        elif name == "LOAD_CONST":
+            found.append((name, consts[argument]))
+        elif name.startswith(("LOAD_FAST_LOAD", "STORE_FAST_", "LOAD_FAST_BORROW_LOAD")):
+            # Two in one, from Python 3.13 on.
+            first = "STORE_FAST" if name.startswith("STORE") else "LOAD_FAST"
+            second = "STORE_FAST" if name.endswith("STORE_FAST") else "LOAD_FAST"
+            found += [(first, cells(argument >> 4)), (second, cells(argument & 15))]
+        elif name.startswith("LOAD_FAST"):
+            found.append(("LOAD_FAST", cells(argument)))
+        elif name in _CELLS or name in ("STORE_FAST", "STORE_DEREF"):
+            found.append((name, cells(argument)))
+        elif name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
+            found.append((name, None))
+        elif name == "LOAD_SMALL_INT":
+            found.append(("LOAD_CONST", argument))
+        else:
+            found.append((name, names[argument] if argument < len(names) else None))
+    return found
+
+
+def _scan_one(code: CodeType, uses: set[Use], imports: set[tuple[str, Import]]) -> bool:
+    instructions = _instructions(code)
+    instructions += [("", None)] * 3
+    importing = any(name == "IMPORT_NAME" for name, _ in instructions)
+    stores = False
+    for at, (name, argument) in enumerate(instructions):
+        if name in _GLOBALS or name in _CELLS or name == "LOAD_FAST":
+            if name != "LOAD_FAST" or importing:
+                uses.add(_use(argument, at, instructions)._replace(local=name not in _GLOBALS))
+        elif name == "IMPORT_NAME":
+            _import(at, instructions, imports)
+        elif name in ("STORE_ATTR", "STORE_GLOBAL", "DELETE_ATTR", "DELETE_GLOBAL"):
+            stores = True
+    return stores
+
+
+def _use(name: str, at: int, instructions: list[tuple[str, Any]]) -> Use:
+    attributes = []
+    after = at + 1
+    while instructions[after][0] in _ATTRIBUTES:
+        attributes.append(instructions[after][1])
+        after += 1
+        if instructions[after - 1][0].startswith(("STORE", "DELETE")):
+            return Use(name, tuple(attributes))
+    following, key = instructions[after]
+    if following == "LOAD_CONST" and type(key) is str:
+        return Use(name, tuple(attributes), key, instructions[after + 1][0] in _SUBSCRIPTS)
+    if following == "CONTAINS_OP" and at and instructions[at - 1][0] == "LOAD_CONST":
+        key = instructions[at - 1][1]
+        if type(key) is str:
+            return Use(name, tuple(attributes), key, True)
+    return Use(name, tuple(attributes))
+
+
+def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str, Import]]) -> None:
+    """Note which local names an import binds, and to what."""
+    module = instructions[at][1]
+    constants = [value for name, value in instructions[max(0, at - 2) : at] if name == "LOAD_CONST"]
+    level = constants[0] if constants and type(constants[0]) is int else 0
+    listed = constants[-1] if constants and type(constants[-1]) is tuple else None
+    bound = False
+    attribute = ""
+    for name, argument in instructions[at + 1 :]:
+        if name == "IMPORT_FROM":
+            attribute = argument
+        elif name in _STORES:
+            if listed is not None:
+                imports.add((argument, Import(level, module, attribute)))
+            elif attribute:
+                # import a.b as c
+                imports.add((argument, Import(level, module)))
+            else:
+                # import a.b binds a, and makes b an attribute of it.
+                imports.add((argument, Import(level, module.partition(".")[0])))
+                imports.add(("", Import(level, module)))
+            bound = True
+            if listed is None or len(listed) == 1:
+                break
+        else:
+            break
+    if not bound:
+        # Used on the spot, in a way that cannot be followed.
+        imports.add(("*", Import(level, module)))
+
+
+def same_code(one: CodeType, other: CodeType) -> bool:
+    """Tell whether two code objects do the same, wherever they stand in their files."""
+    return one is other or (
+        one.co_code == other.co_code
+        and one.co_names == other.co_names
+        and one.co_varnames == other.co_varnames
+        and one.co_freevars == other.co_freevars
+        and one.co_cellvars == other.co_cellvars
+        and one.co_flags == other.co_flags
+        and one.co_argcount == other.co_argcount
+        and one.co_posonlyargcount == other.co_posonlyargcount
+        and one.co_kwonlyargcount == other.co_kwonlyargcount
+        and one.co_exceptiontable == other.co_exceptiontable
+        and one.co_qualname == other.co_qualname
+        and len(one.co_consts) == len(other.co_consts)
+        and all(map(_same_constant, one.co_consts, other.co_consts))
+    )
+
+
+def _same_constant(one: Any, other: Any) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, CodeType):
+        return same_code(one, other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_constant, one, other))
+    if isinstance(one, frozenset):
+        return sorted(map(_constant_text, one)) == sorted(map(_constant_text, other))
+    return one is other or repr(one) == repr(other)
+
+
+def code_digest(code: CodeType, doc: str | None) -> bytes:
+    """Return the digest of bytecode; line numbers, file names and the docstring do not count.
+
+    Args:
+        code: a code object.
+        doc: the function's docstring, None where there is none.
+    """
+    return _add(Hasher("bytecode"), code, doc).digest()
+
+
+def _add(hasher: Hasher, code: CodeType, doc: str | None) -> Hasher:
+    hasher.add(code.co_code, code.co_exceptiontable)
+    hasher.add(
+        f"{code.co_flags} {code.co_argcount} {code.co_posonlyargcount} {code.co_kwonlyargcount}".encode()
+    )
+    for names in (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars, (code.co_qualname,)):
+        hasher.add(repr(names).encode("utf-8", "backslashreplace"))
+    for at, const in enumerate(code.co_consts):
+        if isinstance(const, CodeType):
+            hasher.add(b"code", _add(Hasher("bytecode"), const, None).digest())
+        elif at == 0 and doc is not None and const == doc and type(const) is str:
+            hasher.add(b"doc")
+        else:
+            hasher.add(b"const", _constant_text(const).encode("utf-8", "backslashreplace"))
+    return hasher
+
+
+def _constant_text(const: Any) -> str:
+    if isinstance(const, tuple):
+        return f"({','.join(map(_constant_text, const))})"
+    if isinstance(const, frozenset):
+        return f"{{{','.join(sorted(map(_constant_text, const)))}}}"
+    return f"{type(const).__name__} {const!r}"

@@ -1,0 +1,35 @@
+"""What surrounds code and counts in its signature: package versions and environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Protocol
+
+from mile_rl.workflows.digest import combine
+from mile_rl.workflows.packages import Versions
+
+
+class Surrounded(Protocol):
+    """Something that uses packages and environment variables."""
+
+    packages: set[str]
+    environment: set[str]
+
+
+def surroundings(items: Iterable[Surrounded], versions: Versions) -> dict[str, str]:
+    """Return label -> version or digest of all packages and environment variables that items use, sorted.
+
+    The value of a variable may be a secret, so it stands as a digest.
+    """
+    packages: set[str] = set()
+    variables: set[str] = set()
+    for item in items:
+        packages |= item.packages
+        variables |= item.environment
+    found = {f"package {name}": versions.of(name) for name in sorted(packages)}
+    for name in sorted(variables):
+        value = os.environ.get(name)
+        content = b"unset" if value is None else b"=" + value.encode("utf-8", "surrogateescape")
+        found[f"environment variable {name}"] = combine("variable", content).hex()
+    return found

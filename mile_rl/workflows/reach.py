@@ -1,0 +1,445 @@
+"""Everything of the person's own code that a function, class or module reaches, as a graph of live objects."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mile_rl.errors import MileError
+from mile_rl.workflows import graph
+from mile_rl.workflows.bytecode import Use
+from mile_rl.workflows.code import annotation_uses, code_of
+from mile_rl.workflows.digest import combine, digest_file
+from mile_rl.workflows.encode import _SCALARS, Encoder, is_wrapper
+from mile_rl.workflows.packages import (
+    Versions,
+    canonical_name,
+    origin_of_module,
+    origin_of_name,
+)
+from mile_rl.workflows.resolve import Everything, Found, Resolver, Text, Whole
+
+Target = tuple[str, int | None]
+"""What a name leads to, in words, and its item where it is the person's own code or a value."""
+
+_GENERATED = frozenset(
+    "__dict__ __weakref__ __doc__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
+    "__dataclass_params__ __annotate__ __annotate_func__ __annotations_cache__".split()
+)
+_NOTEBOOK = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open"))
+
+
+@dataclass(slots=True, kw_only=True)
+class Item:
+    """A function, class, module or value that is reached.
+
+    Args:
+        kind: "helper", "class", "module" or "constant".
+        label: its name for people, without the kind.
+        local: digest of what it is by itself.
+        refs: the items that it refers to.
+        constants: label -> (digest, whether it can change in place) of the values that it refers to by name.
+        packages: installed top-level packages that it uses.
+        environment: environment variables that it reads.
+        warnings: what cannot be followed in it, with the remedy.
+        stores: whether it assigns to globals or attributes.
+    """
+
+    kind: str
+    label: str
+    local: bytes = b""
+    refs: list[int] = field(default_factory=list)
+    constants: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    environment: set[str] = field(default_factory=set)
+    warnings: list[str] = field(default_factory=list)
+    stores: bool = False
+
+
+class Reach:
+    """One walk over live code. Globals are looked at afresh by each walk, code once a process.
+
+    Args:
+        file_digest: digests a file's content.
+        versions: where versions of packages are looked up.
+    """
+
+    def __init__(
+        self,
+        *,
+        file_digest: Callable[[Path], bytes] = digest_file,
+        versions: Versions | None = None,
+    ) -> None:
+        from mile_rl.workflows.source import Sources
+
+        self.items: list[Item] = []
+        self.versions = versions or Versions()
+        self._finals: dict[int, bytes] = {}
+        self._file_digest = file_digest
+        self._known: dict[tuple[str, int], int] = {}
+        # What is known by its id is held here, so that no other object can take the id.
+        self._alive: list[object] = []
+        self._pending: list[tuple[Callable[..., None], Item, Any]] = []
+        self._sources = Sources()
+        self._resolver = Resolver()
+
+    def operator(self, function: Any, where: str) -> int:
+        """Return the item of an operator's function; its defaults do not count, they are arguments.
+
+        Args:
+            function: a function, ``functools.partial``, method or wrapper.
+            where: whose it is, in the person's words; for errors.
+        """
+        if isinstance(function, types.FunctionType) and self._is_own_function(function):
+            index = self._add("root", "helper", function, _label(function), self._build_root)
+        else:
+            index = self._value(function, _label(function), where)
+        self._drain()
+        return index
+
+    def code(self, code: Any, where: str) -> int:
+        """Return the item of a function, class, module or wrapper."""
+        item = Item(kind="constant", label=where)
+        words, index = self._target(code, item)
+        if index is None:
+            index = len(self.items)
+            item.local = combine("text", words.encode())
+            self.items.append(item)
+        self._drain()
+        return index
+
+    def final(self, index: int) -> bytes:
+        """Return the digest of an item with all that it reaches, packages left out."""
+        return graph.finish(self.items, index, self._finals)
+
+    def reachable(self, roots: Iterable[int]) -> list[Item]:
+        """Return the items that some roots reach, themselves included."""
+        seen = set()
+        stack = list(roots)
+        while stack:
+            index = stack.pop()
+            if index not in seen:
+                seen.add(index)
+                stack.extend(self.items[index].refs)
+        return [self.items[index] for index in sorted(seen)]
+
+    def package_parts(self, codes: Iterable[Any]) -> list[bytes]:
+        """Return what stands for the packages and environment variables that some code uses."""
+        from mile_rl.workflows.environment import surroundings
+
+        items = self.reachable([self.code(code, "value") for code in codes])
+        return [f"{label}={text}".encode() for label, text in surroundings(items, self.versions).items()]
+
+    def _add(self, record: str, kind: str, value: Any, label: str, build: Callable[..., None]) -> int:
+        key = (record, id(value))
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = len(self.items)
+            self._alive.append(value)
+            item = Item(kind=kind, label=label)
+            self.items.append(item)
+            # Built later: reaching deep must not recurse deep.
+            self._pending.append((build, item, value))
+        return known
+
+    def _drain(self) -> None:
+        while self._pending:
+            build, item, value = self._pending.pop()
+            build(item, value)
+
+    def _is_own_function(self, function: types.FunctionType) -> bool:
+        space = function.__globals__
+        name = space.get("__name__") or function.__module__
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        if module is not None and vars(module) is space:
+            return origin_of_module(module) == "own"
+        from mile_rl.workflows.packages import origin
+
+        return origin(str(name), space.get("__file__")) == "own"
+
+    def _target(self, value: Any, item: Item, *, label: str = "", where: str = "") -> Target:
+        """Return what a value is as the target of a reference, and note the package it comes from."""
+        if isinstance(value, types.FunctionType):
+            name = _label(value)
+            if self._is_own_function(value):
+                return f"helper {name}", self._add("helper", "helper", value, name, self._build_helper)
+            self._use_package(item, value.__module__)
+            if value.__closure__ or hasattr(value, "__wrapped__"):
+                return f"installed {name}", self._add(
+                    "helper", "installed", value, name, self._build_installed
+                )
+            return f"installed {name}", None
+        if isinstance(value, type):
+            name = _label(value)
+            if origin_of_name(value.__module__) == "own":
+                return f"class {name}", self._add("class", "class", value, name, self._build_class)
+            self._use_package(item, value.__module__)
+            return f"installed {name}", None
+        if isinstance(value, types.ModuleType):
+            name = canonical_name(value.__name__)
+            if origin_of_module(value) == "own":
+                return f"module {name}", self._add("module", "module", value, name, self._build_module)
+            self._use_package(item, value.__name__)
+            return f"installed {name}", None
+        if isinstance(value, types.BuiltinFunctionType) and (
+            value.__self__ is None or isinstance(value.__self__, types.ModuleType)
+        ):
+            return self._builtin(value, item)
+        if is_wrapper(value):
+            return self._wrapped(value, item)
+        return "value", self._value(value, label or where, where or label)
+
+    def _builtin(self, value: Any, item: Item) -> Target:
+        module = getattr(value, "__module__", None)
+        name = f"{module or 'builtins'}.{value.__qualname__}"
+        if origin_of_name(module) == "own" and module in sys.modules:
+            loaded = sys.modules[module]
+            return f"compiled {name}", self._add(
+                "module", "module", loaded, canonical_name(module), self._build_module
+            )
+        self._use_package(item, module)
+        return f"installed {name}", None
+
+    def _wrapped(self, value: Any, item: Item) -> Target:
+        if type(value).__module__.startswith("mile_rl."):
+            version = getattr(value, "version", None)
+            if version is not None:
+                return f"operator {_label(value.function)} version {version!r}", None
+            return self._target(value.function, item)
+        self._use_package(item, type(value).__module__)
+        return self._target(getattr(value, "py_func", None) or value.__wrapped__, item)
+
+    def _use_package(self, item: Item, module: str | None) -> None:
+        if module and origin_of_name(module) == "installed":
+            top = module.partition(".")[0]
+            if top != "mile_rl":
+                item.packages.add(top)
+
+    def _value(self, value: Any, label: str, where: str) -> int:
+        """Return the item of a value; what it is made of is looked at at once."""
+        scalar = type(value) in _SCALARS and type(value) is not bytearray
+        key = ("value", id(value))
+        if not scalar and key in self._known:
+            return self._known[key]
+        item = Item(kind="constant", label=label)
+        index = len(self.items)
+        self.items.append(item)
+        if not scalar:
+            self._known[key] = index
+            self._alive.append(value)
+        encoder = Encoder(where=where, file_digest=self._file_digest)
+        encoder.write(value)
+        self._alive.append(encoder)
+        words = []
+        for ref in encoder.refs:
+            name, target = self._target(ref, item, where=where)
+            words.append(name.encode())
+            if target is not None:
+                item.refs.append(target)
+        item.local = combine("constant", encoder.out, *words)
+        return index
+
+    def _slot(self, item: Item, slots: list[bytes], name: str, found: Found, label: str) -> None:
+        """Note that an item refers to something under a name."""
+        if isinstance(found, Text):
+            words: str = found.words
+            if found.package:
+                self._use_package(item, found.package)
+        elif isinstance(found, Everything):
+            words = "every module"
+            modules = [m for m in list(sys.modules.values()) if isinstance(m, types.ModuleType)]
+            for module in sorted(
+                {id(m): m for m in modules if _is_whole(m)}.values(), key=lambda m: canonical_name(m.__name__)
+            ):
+                item.refs.append(self._target(module, item)[1] or 0)
+        else:
+            value = found.space if isinstance(found, Whole) else found.value
+            if isinstance(value, dict) and isinstance(found, Whole):
+                name_ = canonical_name(str(value.get("__name__", "")))
+                words, index = f"module {name_}", self._space(value, name_)
+            else:
+                where = f"{label or item.label!r}, which {item.label} uses,"
+                words, index = self._target(value, item, label=label, where=where)
+            if index is not None:
+                item.refs.append(index)
+                target = self.items[index]
+                if words == "value":
+                    mutable = type(value) not in _SCALARS and not isinstance(value, Path)
+                    item.constants[label] = (target.local.hex(), mutable)
+        slots += (name.encode("utf-8", "backslashreplace"), words.encode("utf-8", "backslashreplace"))
+
+    def _space(self, space: dict[str, Any], name: str) -> int:
+        module = sys.modules.get(str(space.get("__name__", "")))
+        if module is not None and vars(module) is space:
+            return self._add("module", "module", module, name, self._build_module)
+        return self._add("space", "module", space, name, self._build_space)
+
+    def _build_helper(self, item: Item, function: types.FunctionType) -> None:
+        slots: list[bytes] = []
+        names = function.__code__.co_varnames[: function.__code__.co_argcount]
+        defaults = function.__defaults__ or ()
+        given = dict(zip(names[len(names) - len(defaults) :], defaults)) | (function.__kwdefaults__ or {})
+        for name, value in given.items():
+            self._slot(item, slots, f"default {name}", Found(value), f"{item.label}({name})")
+        self._build_function(item, function, slots)
+
+    def _build_root(self, item: Item, function: types.FunctionType) -> None:
+        self._build_function(item, function, [])
+
+    def _build_function(self, item: Item, function: types.FunctionType, slots: list[bytes]) -> None:
+        code = code_of(function, self._sources)
+        item.stores = code.stores
+        resolver = self._resolver
+        for use in code.uses:
+            for found, label in resolver.find(use, function, code.imports, item):
+                self._slot(item, slots, f"name {'.'.join((use.name, *use.attributes))}", found, label)
+        for name, imported in code.imports:
+            for found, label in resolver.find_import(name, imported, function):
+                self._slot(item, slots, f"import {name}", found, label)
+        for use in code.decorators:
+            self._lenient(item, slots, "decorator", use, function)
+        for name, annotation in getattr(function, "__annotations__", {}).items():
+            if isinstance(annotation, str):
+                for use in annotation_uses(annotation):
+                    self._lenient(item, slots, f"annotation {name}", use, function)
+            else:
+                self._lenient_value(item, slots, f"annotation {name}", annotation)
+        for name, value in vars(function).items():
+            self._slot(item, slots, f"attribute {name}", Found(value), f"{item.label}.{name}")
+        record = b"source" if code.from_source else b"bytecode"
+        item.local = combine("function", item.label.encode(), record, code.digest, *slots)
+
+    def _lenient(self, item: Item, slots: list[bytes], name: str, use: Use, function: Any) -> None:
+        """Note a use that can have no effect but the one seen elsewhere; a value there may be anything."""
+        for found, label in self._resolver.find(use, function, (), item):
+            if isinstance(found, Found) and not _is_code(found.value):
+                self._lenient_value(item, slots, name, found.value)
+            elif not isinstance(found, Whole | Everything):
+                self._slot(item, slots, name, found, label)
+
+    def _lenient_value(self, item: Item, slots: list[bytes], name: str, value: Any) -> None:
+        trial: list[bytes] = []
+        try:
+            self._slot(item, trial, name, Found(value), f"{item.label}: {name}")
+        except MileError:
+            trial = [name.encode(), f"some {type(value).__qualname__}".encode()]
+        item.constants.pop(f"{item.label}: {name}", None)
+        slots += trial
+
+    def _build_installed(self, item: Item, function: types.FunctionType) -> None:
+        """Look through a wrapper that an installed decorator made, for the person's function in it."""
+        slots: list[bytes] = []
+        values = {"wrapped": getattr(function, "__wrapped__", None)}
+        if hasattr(function, "registry") and hasattr(function, "dispatch"):
+            # functools.singledispatch: its caches say nothing.
+            values["registry"] = dict(function.registry)
+        else:
+            for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+                values[name] = _content(cell)
+        for name, value in values.items():
+            self._lenient_value(item, slots, name, value)
+        item.local = combine("installed", item.label.encode(), *slots)
+
+    def _build_class(self, item: Item, cls: type) -> None:
+        slots: list[bytes] = []
+        for base in cls.__bases__:
+            self._slot(item, slots, "base", Found(base), "")
+        if type(cls) is not type:
+            self._slot(item, slots, "metaclass", Found(type(cls)), "")
+        space = dict(vars(cls))
+        fields = space.pop("__dataclass_fields__", None)
+        if fields is not None:
+            space["__dataclass_params__ "] = repr(getattr(cls, "__dataclass_params__", None))
+            for each in fields.values():
+                self._dataclass_field(item, slots, each)
+        for name in sorted(space):
+            value = space[name]
+            if name in _GENERATED or isinstance(
+                value, types.GetSetDescriptorType | types.MemberDescriptorType
+            ):
+                continue
+            if _is_generated(value, dataclass=fields is not None, fields=space.get("_fields")):
+                continue
+            if name in ("__annotations__", "__orig_bases__", "__parameters__", "_member_map_"):
+                self._lenient_value(item, slots, name, value)
+            else:
+                self._slot(item, slots, name, Found(value), f"{item.label}.{name}")
+        item.local = combine("class", item.label.encode(), *slots)
+
+    def _dataclass_field(self, item: Item, slots: list[bytes], each: Any) -> None:
+        flags = (each.name, each.init, each.repr, each.hash, each.compare, getattr(each, "kw_only", False))
+        slots.append(repr((*flags, str(getattr(each, "_field_type", "")))).encode())
+        for name in ("default", "default_factory", "metadata"):
+            value = getattr(each, name)
+            if value is not dataclasses.MISSING:
+                self._slot(item, slots, f"{each.name} {name}", Found(value), f"{item.label}.{each.name}")
+
+    def _build_module(self, item: Item, module: types.ModuleType) -> None:
+        file = vars(module).get("__file__")
+        if isinstance(file, str) and not file.endswith((".py", ".pyc", ".ipynb")):
+            try:
+                content = self._file_digest(Path(file))
+            except MileError:
+                content = b""
+            item.local = combine("compiled", item.label.encode(), content)
+            return
+        self._build_space(item, vars(module))
+
+    def _build_space(self, item: Item, space: dict[str, Any]) -> None:
+        slots: list[bytes] = []
+        notebook = space.get("__name__") == "__main__" and "__file__" not in space
+        for name in sorted(key for key in space if isinstance(key, str)):
+            if name.startswith("__") and name.endswith("__") and name not in ("__getattr__", "__all__"):
+                continue
+            if notebook and (name.startswith("_") or name in _NOTEBOOK):
+                continue
+            self._slot(item, slots, name, Found(space[name]), f"{item.label}.{name}")
+        item.local = combine("module", item.label.encode(), *slots)
+
+
+def _label(value: Any) -> str:
+    inner = value
+    while not hasattr(inner, "__qualname__") and hasattr(inner, "func"):
+        inner = inner.func
+    name = getattr(inner, "__qualname__", type(inner).__qualname__)
+    module = canonical_name(getattr(inner, "__module__", None) or "")
+    return f"{module}.{name}" if module else str(name)
+
+
+def _content(cell: Any) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _is_code(value: Any) -> bool:
+    return isinstance(value, types.FunctionType | type | types.ModuleType) or is_wrapper(value)
+
+
+def _is_whole(module: types.ModuleType) -> bool:
+    return (
+        bool(vars(module).get("__file__") or module.__name__ == "__main__")
+        and origin_of_module(module) == "own"
+    )
+
+
+def _is_generated(value: Any, *, dataclass: bool, fields: Sequence[str] | None) -> bool:
+    """Tell whether a method was generated from fields that count by themselves."""
+    function = getattr(value, "__func__", value)
+    code = getattr(function, "__code__", None)
+    if dataclass and code is not None and code.co_filename == "<string>":
+        return True
+    if dataclass and code is not None and code.co_filename.endswith(("reprlib.py", "dataclasses.py")):
+        return True
+    if fields is None:
+        return False
+    return type(value).__name__ == "_tuplegetter" or (
+        code is not None
+        and (code.co_filename.startswith("<") or code.co_filename.endswith("collections/__init__.py"))
+    )

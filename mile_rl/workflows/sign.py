@@ -1,0 +1,335 @@
+"""Signatures of nodes: what a result depends on, by lineage and never over the bytes of an intermediate."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mile_rl.errors import MissingFile
+from mile_rl.workflows.dag import Dag, Node, Output
+from mile_rl.workflows.digest import SCHEMA, combine, digest_file
+from mile_rl.workflows.encode import Encoder
+from mile_rl.workflows.environment import surroundings
+from mile_rl.workflows.file import File
+from mile_rl.workflows.packages import Versions
+from mile_rl.workflows.reach import Item, Reach
+
+if TYPE_CHECKING:
+    from mile_rl.workflows.operator import Operator
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""All that counts of the Python that runs, its standard library included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeSignature:
+    """What a node's results depend on.
+
+    Args:
+        digest: the node's signature, hexadecimal.
+        base: the same without the files that it opens undeclared; these are remembered under it.
+        outputs: output name -> the output's signature, hexadecimal.
+        parts: label -> digest, hexadecimal, or short text of each thing that went in, for explanations. The
+            first word of a label says what it is: "operator", "helper", "class", "constant", "module",
+            "package", "python", "format", "environment", "argument", "file", "parent", "hidden", "version"
+            or "volatile".
+    """
+
+    digest: str
+    base: str
+    outputs: Mapping[str, str]
+    parts: Mapping[str, str]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Argument:
+    """An argument, digested: ``digest`` says all but what its outputs and files are."""
+
+    digest: bytes
+    bare: bool = False
+    leaves: tuple[Output, ...] = ()
+    files: tuple[tuple[str, bytes], ...] = ()
+    parts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Signed:
+    """An operator, digested."""
+
+    digest: bytes
+    parts: dict[str, str]
+    root: int | None
+    defaults: dict[str, _Argument]
+    items: list[Item]
+    outputs: bytes
+
+
+class Signer:
+    """Signs the nodes of one run. An operator is looked at once, whatever number of nodes use it.
+
+    Args:
+        hidden: base signature -> files that a node of this base opened undeclared when it last ran; their
+            content counts too.
+
+    Attributes:
+        warnings: one line each about what cannot be followed, naming the node and the remedy.
+    """
+
+    def __init__(self, *, hidden: Mapping[str, Sequence[Path]] | None = None) -> None:
+        self.warnings: list[str] = []
+        self._hidden: dict[str, Sequence[Path]] = dict(hidden or {})
+        self._files: dict[Path, bytes] = {}
+        self._versions = Versions()
+        self._reach = Reach(file_digest=self._file_digest, versions=self._versions)
+        # By identity, and holding each: an operator may be made within a run and let go.
+        self._operators: dict[int, tuple[Operator[..., Any], _Signed]] = {}
+        self._arguments: dict[str, list[tuple[str, _Argument]]] = {}
+        self._volatile: dict[str, bytes] = {}
+
+    def sign(self, dag: Dag) -> dict[str, NodeSignature]:
+        """Return node name -> signature, for all nodes.
+
+        Args:
+            dag: a captured workflow.
+
+        Raises:
+            UnhashableValue: an argument, or a global that an operator's code reaches, cannot be digested.
+            MissingFile: a declared file is not there.
+        """
+        signatures: dict[str, NodeSignature] = {}
+        for name, node in dag.nodes.items():
+            signed = self._operator(node)
+            self._arguments[name] = self._bound(node, signed)
+            signatures[name] = self._node(node, signed, signatures)
+        return signatures
+
+    def resign(
+        self,
+        dag: Dag,
+        signatures: Mapping[str, NodeSignature],
+        node: str,
+        hidden_files: Sequence[Path],
+    ) -> dict[str, NodeSignature]:
+        """Return the new signatures of a node that was seen to open files, and of its descendants.
+
+        Args:
+            dag: what was signed.
+            signatures: as :meth:`sign` or an earlier call returned them.
+            node: its name.
+            hidden_files: all files that it opens undeclared.
+        """
+        self._hidden[signatures[node].base] = tuple(hidden_files)
+        for path in hidden_files:
+            self._files.pop(path, None)
+        current = dict(signatures)
+        changed: dict[str, NodeSignature] = {}
+        for name, each in dag.nodes.items():
+            if name == node or any(parent.node in changed for parent in each.parents):
+                signature = self._node(each, self._operator(each), current)
+                changed[name] = current[name] = signature
+        return changed
+
+    def guards(self, operator: Operator[..., Any]) -> list[tuple[str, str]]:
+        """Return (label, digest) of the values outside an operator that can change while it runs.
+
+        Args:
+            operator: one that was signed.
+        """
+        items = self._signed(operator).items
+        stores = any(item.stores for item in items)
+        return sorted(
+            (f"constant {label}", content)
+            for item in items
+            for label, (content, mutable) in item.constants.items()
+            if mutable or stores
+        )
+
+    def changed_globals(self, operator: Operator[..., Any]) -> tuple[str, ...]:
+        """Return the labels of what an operator's code reaches that is not as it was when it was signed.
+
+        Args:
+            operator: one that was signed.
+        """
+        signed = self._signed(operator)
+        if signed.root is None or not (
+            any(item.stores for item in signed.items)
+            or any(mutable for item in signed.items for _, mutable in item.constants.values())
+        ):
+            return ()
+        now = Reach(file_digest=self._file_digest, versions=self._versions)
+        try:
+            root = now.operator(operator.function, f"the code of {operator.name}")
+        except Exception:
+            # It has become something that cannot be digested.
+            return (f"the globals of {operator.name}",)
+        if now.final(root) == self._reach.final(signed.root):
+            return ()
+        before, after = _parts_of(signed.items), _parts_of(now.reachable([root]))
+        labels = (label for label in {**before, **after} if before.get(label) != after.get(label))
+        return tuple(sorted(label.partition(" ")[2] for label in labels)) or (f"the code of {operator.name}",)
+
+    def _signed(self, operator: Operator[..., Any]) -> _Signed:
+        return self._operators[id(operator)][1]
+
+    def _operator(self, node: Node) -> _Signed:
+        known = self._operators.get(id(node.operator))
+        if known is None:
+            known = (node.operator, self._sign_operator(node.operator, node.name))
+            self._operators[id(node.operator)] = known
+        return known[1]
+
+    def _sign_operator(self, operator: Operator[..., Any], node: str) -> _Signed:
+        outputs = "\0".join(operator.outputs).encode()
+        defaults = {}
+        for name, parameter in operator.signature.parameters.items():
+            if parameter.default is not parameter.empty:
+                defaults[name] = self._argument(name, parameter.default, operator.name)
+        if operator.version is not None:
+            inner = operator.function
+            while hasattr(inner, "func"):
+                inner = inner.func
+            identity = f"{operator.name}\0{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+            return _Signed(
+                digest=combine("vouched", identity.encode(), operator.version.encode()),
+                parts={"version": operator.version, "format": str(SCHEMA)},
+                root=None,
+                defaults=defaults,
+                items=[],
+                outputs=outputs,
+            )
+        root = self._reach.operator(operator.function, f"the code of {operator.name}")
+        items = self._reach.reachable([root])
+        around = surroundings(items, self._versions)
+        own = self._reach.items[root]
+        parts = {f"operator {operator.name}": own.local.hex()}
+        parts.update(_parts_of(items, without=own))
+        parts.update(around)
+        parts.update(python=PYTHON, format=str(SCHEMA))
+        for item in items:
+            self.warnings.extend(f"{node}: {warning}" for warning in item.warnings)
+        surrounding = "\0".join(f"{label}={text}" for label, text in around.items())
+        return _Signed(
+            digest=combine("operator", self._reach.final(root), surrounding.encode(), PYTHON.encode()),
+            parts=parts,
+            root=root,
+            defaults=defaults,
+            items=items,
+            outputs=outputs,
+        )
+
+    def _bound(self, node: Node, signed: _Signed) -> list[tuple[str, _Argument]]:
+        bound = []
+        given = node.arguments
+        for name in node.operator.signature.parameters:
+            if name in given:
+                bound.append((name, self._argument(name, given[name], node.name)))
+            elif name in signed.defaults:
+                bound.append((name, signed.defaults[name]))
+        return bound
+
+    def _argument(self, name: str, value: Any, owner: str) -> _Argument:
+        if type(value) is Output:
+            return _Argument(digest=b"L", bare=True, leaves=(value,))
+        where = f"argument {name!r} of {owner}"
+        encoder = Encoder(where=where, outputs=True, file_digest=self._file_digest)
+        encoder.write(value)
+        files = tuple((file.name, self._file_digest(file.path)) for file in encoder.files)
+        if not encoder.refs:
+            digest = combine("argument", encoder.out)
+            parts = {} if type(value) is File else {f"argument {name}": digest.hex()}
+        else:
+            digest, parts = self._with_code(name, encoder, where)
+        return _Argument(
+            digest=digest,
+            leaves=tuple(encoder.leaves),
+            files=files,
+            parts=parts,
+        )
+
+    def _with_code(self, name: str, encoder: Encoder, where: str) -> tuple[bytes, dict[str, str]]:
+        """Return the digest and parts of an argument that holds functions, classes or objects of such."""
+        roots = [self._reach.code(ref, where) for ref in encoder.refs]
+        items = self._reach.reachable(roots)
+        around = surroundings(items, self._versions)
+        surrounding = "\0".join(f"{label}={text}" for label, text in around.items()).encode()
+        finals = [self._reach.final(root) for root in roots]
+        labels = [self._reach.items[root].label.encode() for root in roots]
+        # What the argument is and how the code in it reads are told apart, so that each edit is called right.
+        parts = {f"argument {name}": combine("argument", encoder.out, *labels).hex()}
+        parts.update(_parts_of(items))
+        parts.update(around)
+        return combine("argument", encoder.out, *finals, surrounding), parts
+
+    def _node(self, node: Node, signed: _Signed, signatures: Mapping[str, NodeSignature]) -> NodeSignature:
+        chunks = [signed.digest, signed.outputs]
+        parts = dict(signed.parts)
+        for name, argument in self._arguments[node.name]:
+            chunks += (name.encode(), argument.digest)
+            for leaf in argument.leaves:
+                content = signatures[leaf.node].outputs[leaf.name]
+                chunks.append(content.encode())
+                parts[f"parent {leaf}"] = content
+            for label, digest in argument.files:
+                chunks += (label.encode("utf-8", "surrogateescape"), digest)
+                parts[_free(f"file {label}", digest.hex(), parts)] = digest.hex()
+            parts.update(argument.parts)
+        if node.operator.volatile:
+            random = self._volatile.setdefault(node.name, os.urandom(16))
+            chunks += (b"volatile", random)
+            parts["volatile"] = random.hex()
+        base = combine("node", *chunks)
+        digest = self._with_hidden(base, parts) if self._hidden else base
+        return NodeSignature(
+            digest=digest.hex(),
+            base=base.hex(),
+            outputs={name: combine("output", digest, name.encode()).hex() for name in node.operator.outputs},
+            parts=parts,
+        )
+
+    def _with_hidden(self, base: bytes, parts: dict[str, str]) -> bytes:
+        files = self._hidden.get(base.hex(), ())
+        if not files:
+            return base
+        found = []
+        for path in files:
+            try:
+                content = self._file_digest(path)
+            except MissingFile:
+                content = combine("missing")
+            found.append((os.fsencode(path.name), content))
+        found.sort()
+        for name, content in found:
+            parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
+        return combine("hidden", base, *(chunk for pair in found for chunk in pair))
+
+    def _file_digest(self, path: Path) -> bytes:
+        known = self._files.get(path)
+        if known is None:
+            known = self._files[path] = digest_file(path)
+        return known
+
+
+def _parts_of(items: Sequence[Item], *, without: Item | None = None) -> dict[str, str]:
+    """Return label -> digest of items and of the values they use, in an order that is always the same."""
+    pairs = []
+    for item in items:
+        if item is not without and item.kind != "constant" and item.kind != "installed":
+            pairs.append((f"{item.kind} {item.label}", item.local.hex()))
+        pairs.extend((f"constant {label}", content) for label, (content, _) in item.constants.items())
+    parts: dict[str, str] = {}
+    for label, content in sorted(set(pairs)):
+        parts[_free(label, content, parts)] = content
+    return parts
+
+
+def _free(label: str, content: str, parts: Mapping[str, str]) -> str:
+    """Return a label that nothing else has; different things can have one name."""
+    number, free = 1, label
+    while parts.get(free, content) != content:
+        number += 1
+        free = f"{label} ({number})"
+    return free
