@@ -15,6 +15,7 @@ from mile_rl.errors import StoreError
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.codecs import BY_NAME, Codec, NotExact, NotStorable, NotValidHere, Refused, candidates
 from mile_rl.store.codecs.base import one_line
+from mile_rl.store.compare import identical
 from mile_rl.store.ledger import Claim, Ledger
 from mile_rl.store.objects import Damaged, Objects, Progress
 from mile_rl.store.records import Artifact, ArtifactMeta
@@ -327,7 +328,7 @@ class Store:
         """
         try:
             loaded = codec.read(claim.map(), claim.path or Path())
-            same = type(loaded) is type(value) and self._same(loaded) == self._same(value)
+            same = identical(value, loaded, self._same)
         except Exception as error:
             raise NotStorable(f"its round trip cannot be checked: {one_line(error)}") from error
         if not same:

@@ -374,6 +374,7 @@ def test_own_pickling_is_trusted_only_after_a_comparison(module_store: Store) ->
 
 def test_comparison_with_the_real_digest_refuses_what_is_lost(module_store: Store) -> None:
     assert not module_store.put("s", Forgetful(), meta=META).kept
+    assert not module_store.put("s", [{"a": (Forgetful(),)}], meta=META).kept
     assert module_store.put("s", Faithful(2), meta=META).kept
     module_store.evict(["s"])
 
