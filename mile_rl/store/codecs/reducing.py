@@ -177,12 +177,13 @@ def _arrow_backed(array: Any) -> Any:
 
 def big_bytes(value: Any) -> int | None:
     """Return about how many bytes the buffers of an array, frame or sparse matrix hold, None if unknown."""
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
+        # block by block: pandas' memory_usage makes a series of every column
+        return int(value.index.nbytes + sum(block.values.nbytes for block in value._mgr.blocks))
     nbytes = getattr(value, "nbytes", None)
     if isinstance(nbytes, int):
         return nbytes
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(value, pandas.DataFrame):
-        return int(value.memory_usage(index=True, deep=False).sum())
     if isinstance(value, bytes | bytearray):
         return len(value)
     return None
