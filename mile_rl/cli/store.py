@@ -87,7 +87,7 @@ def info(store: Store = None, json: Json = False) -> None:
       mile store info
       mile store info --json
     """
-    from mile_rl.policies.words import size
+    from mile_rl.policies.words import duration, size
 
     with _opened(store) as kept:
         told = kept.info()
@@ -102,7 +102,10 @@ def info(store: Store = None, json: Json = False) -> None:
     ]
     if told.reserved_bytes:
         lines.append(f"reserved   {size(told.reserved_bytes)} for what is being written")
-    lines.extend(f"{name}: {count}" for name, count in sorted(told.counters.items()))
+    lines.extend(
+        f"{name}: {duration(count) if name.endswith('_ns') else count}"
+        for name, count in sorted(told.counters.items())
+    )
     console.out("\n".join(lines))
 
 
@@ -222,7 +225,8 @@ def _address(artifact: Artifact) -> str:
     """Return ``node`` or ``node.output``, as reports write it."""
     from mile_rl.workflows.dag import Output
 
-    return str(Output(artifact.meta.node, artifact.meta.output))
+    node, output = artifact.meta.node, artifact.meta.output
+    return output if output == node or output.startswith(f"{node}.") else str(Output(node, output))
 
 
 def _artifacts(count: int) -> str:
