@@ -328,7 +328,10 @@ class Reach:
             self._slot(item, trial, name, Found(value), f"{item.label}: {name}")
         except MileError:
             trial = [name.encode(), f"some {type(value).__qualname__}".encode()]
-        item.constants.pop(f"{item.label}: {name}", None)
+        known = item.constants.pop(f"{item.label}: {name}", None)
+        if known is not None:
+            # It has no part of its own to show that it changed, so it counts in what holds it.
+            trial.append(known[0].encode())
         slots += trial
 
     def _build_installed(self, item: Item, function: types.FunctionType) -> None:
