@@ -1,0 +1,1 @@
+"""OpenML flows -> components: one file a family (scikit-learn, weka, mlr) behind ``read_flow``."""
