@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from mile_rl.errors import StoreError
 from mile_rl.store import rows
-from mile_rl.store.connect import NOTHING, Connector, Parameters, Transaction, connect
+from mile_rl.store.connect import NOTHING, Connector, Parameters, connect
 from mile_rl.store.records import (
     Artifact,
     Channel,
@@ -19,9 +19,9 @@ from mile_rl.store.records import (
     NodeRecord,
     OperatorFlags,
     OutputRecord,
-    Scope,
 )
 from mile_rl.store.schema import migrate
+from mile_rl.store.statements import ITERATION, LAST, learn, record_nodes, record_outputs
 
 BATCH = 500
 """How many keys one query asks for; databases bound the number of parameters."""
@@ -91,7 +91,7 @@ class Catalog:
             Node name -> measurement; nodes whose operator never ran are absent.
         """
         known: dict[str, Measured] = {}
-        for position, scope in enumerate(_LAST):
+        for position, scope in enumerate(LAST):
             missing = [node for node in nodes if node[1] not in known]
             found = {
                 row[0]: Measured(
@@ -101,7 +101,7 @@ class Catalog:
                     scope=scope,
                 )
                 for row in self._among(
-                    _LAST[scope], {node[position] for node in missing}, {"workflow": workflow}, values=True
+                    LAST[scope], {node[position] for node in missing}, {"workflow": workflow}, values=True
                 )
             }
             for node in missing:
@@ -180,12 +180,12 @@ class Catalog:
         """
         with self.connector.writing() as transaction:
             identity = int(transaction.run("SELECT COALESCE(MAX(id), 0) + 1 FROM iterations")[0][0])
-            transaction.run(_ITERATION, rows.iteration_row(record, identity))
+            transaction.run(ITERATION, rows.iteration_row(record, identity))
             if record.nodes:
-                _record_nodes(transaction, record, identity)
+                record_nodes(transaction, record, identity)
             if record.outputs:
-                _record_outputs(transaction, record, identity)
-            _learn(transaction, hidden_files, flags, channels, policy_state or {}, counters or {})
+                record_outputs(transaction, record, identity)
+            learn(transaction, hidden_files, flags, channels, policy_state or {}, counters or {})
         return identity
 
     def learn(
@@ -199,7 +199,7 @@ class Catalog:
     ) -> None:
         """Write what :meth:`record_iteration` writes beside an iteration, without one."""
         with self.connector.writing() as transaction:
-            _learn(transaction, hidden_files, flags, channels, policy_state or {}, counters or {})
+            learn(transaction, hidden_files, flags, channels, policy_state or {}, counters or {})
 
     # What people ask -------------------------------------------------------------------------------------
 
@@ -305,105 +305,3 @@ class Catalog:
             names = ", ".join(pattern.format(i) for i in range(len(batch)))
             bound = {f"k{i}": key for i, key in enumerate(batch)}
             yield from self.connector.read(sql.replace("{keys}", names), {**bound, **parameters})
-
-
-def _last(column: str, more: str = "") -> str:
-    """Return the query for the mean cost in the last iteration that computed each key."""
-    return (
-        "WITH keys (k) AS (VALUES {keys}), last (k, i) AS (SELECT k, (SELECT MAX(iteration) FROM nodes "
-        f"WHERE {column} = k AND state = 'compute'{more}) FROM keys) "
-        "SELECT k, AVG(n.elapsed_ns), AVG(n.size_bytes), i FROM last JOIN nodes n "
-        f"ON n.{column} = k AND n.iteration = i AND n.state = 'compute'{more} GROUP BY k, i"
-    )
-
-
-_LAST: dict[Scope, str] = {
-    "signature": _last("signature"),
-    "node": _last("name", " AND workflow = :workflow"),
-    "operator": _last("operator"),
-}
-
-
-def _insert(table: str, columns: str) -> str:
-    names = [name.partition(".")[2] or name for name in columns.split(", ")]
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
-
-
-_ITERATION = _insert("iterations", rows.ITERATION_COLUMNS)
-_NODE = _insert(
-    "nodes",
-    "iteration, position, workflow, name, operator, stage, state, signature, parents, arguments, target, "
-    "elapsed_ns, size_bytes",
-)
-_OUTPUT = _insert("outputs", f"iteration, position, {rows.OUTPUT_COLUMNS}")
-
-
-def _record_nodes(transaction: Transaction, record: IterationRecord, identity: int) -> None:
-    transaction.many(_NODE, rows.node_rows(record, identity))
-    distinct = {node.signature: node for node in record.nodes}
-    transaction.many(
-        "INSERT INTO signatures VALUES (:signature, :base, :code, :parts) ON CONFLICT (signature) DO NOTHING",
-        [rows.signature_row(node) for node in distinct.values()],
-    )
-
-
-def _record_outputs(transaction: Transaction, record: IterationRecord, identity: int) -> None:
-    outputs = rows.output_rows(record, identity)
-    transaction.many(_OUTPUT, outputs)
-    transaction.many(
-        "UPDATE artifacts SET last_used = :iteration, loads = loads + 1, load_ns = :load_ns "
-        "WHERE signature = :signature",
-        [_use(row) for row in outputs if row["load_ns"] is not None],
-    )
-    transaction.many(
-        "UPDATE artifacts SET last_used = :iteration WHERE signature = :signature",
-        [_use(row) for row in outputs if row["load_ns"] is None and row["write_ns"] is not None],
-    )
-
-
-def _use(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("iteration", "signature", "load_ns")}
-
-
-def _learn(
-    transaction: Transaction,
-    hidden_files: Iterable[tuple[str, str]],
-    flags: Iterable[OperatorFlags],
-    channels: Iterable[Channel],
-    policy_state: Mapping[str, Any],
-    counters: Mapping[str, int],
-) -> None:
-    for base, path in hidden_files:
-        transaction.run(
-            "INSERT INTO hidden_files VALUES (:base, :path) ON CONFLICT (base_signature, path) DO NOTHING",
-            {"base": base, "path": path},
-        )
-    for flag in flags:
-        transaction.run(
-            "INSERT INTO operator_flags VALUES (:code, :mutates, :random) ON CONFLICT (code) DO UPDATE SET "
-            "mutates_inputs = CASE WHEN operator_flags.mutates_inputs = 1 THEN 1 ELSE :mutates END, "
-            "uses_global_random = CASE WHEN operator_flags.uses_global_random = 1 THEN 1 ELSE :random END",
-            {"code": flag.code, "mutates": int(flag.mutates_inputs), "random": int(flag.uses_global_random)},
-        )
-    for channel in channels:
-        transaction.run(
-            "INSERT INTO channels VALUES (:codec, :direction, :latency, :bandwidth) "
-            "ON CONFLICT (codec, direction) DO UPDATE SET latency_ns = :latency, bytes_per_s = :bandwidth",
-            {
-                "codec": channel.codec,
-                "direction": channel.direction,
-                "latency": channel.latency_ns,
-                "bandwidth": channel.bytes_per_s,
-            },
-        )
-    for name, state in policy_state.items():
-        transaction.run(
-            "INSERT INTO policy_state VALUES (:name, :state) ON CONFLICT (name) DO UPDATE SET state = :state",
-            {"name": name, "state": rows.text(state)},
-        )
-    for name, count in counters.items():
-        transaction.run(
-            "INSERT INTO counters VALUES (:name, :count) "
-            "ON CONFLICT (name) DO UPDATE SET count = counters.count + :count",
-            {"name": name, "count": count},
-        )

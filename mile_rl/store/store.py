@@ -6,10 +6,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from mile_rl.errors import StoreError
 from mile_rl.store.catalog import Catalog
@@ -19,76 +17,13 @@ from mile_rl.store.compare import identical
 from mile_rl.store.ledger import Claim, Ledger
 from mile_rl.store.objects import Damaged, Objects, Progress
 from mile_rl.store.records import Artifact, ArtifactMeta
+from mile_rl.store.results import MISSING, LoadResult, PutResult, StoreInfo
 from mile_rl.store.sink import Sink
 from mile_rl.store.verify import Report, verify
 
+__all__ = ["MISSING", "LoadResult", "PutResult", "Store", "StoreInfo", "default_same"]
+
 log = logging.getLogger(__name__)
-
-
-class _Missing(Enum):
-    MISSING = "missing"
-
-    def __repr__(self) -> str:
-        return "MISSING"
-
-
-MISSING: Final = _Missing.MISSING
-"""What :meth:`Store.get` gives where there is nothing (``None`` is a value)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadResult:
-    """What came of a load.
-
-    Args:
-        value: the intermediate, or :data:`MISSING`.
-        elapsed_ns: how long it took, checking included.
-        size_bytes: of the file, 0 where nothing was loaded.
-        codec: its name, "" where nothing was loaded.
-        reason: why there is no value, "" where there is one.
-    """
-
-    value: Any
-    elapsed_ns: int
-    size_bytes: int = 0
-    codec: str = ""
-    reason: str = ""
-
-    @property
-    def found(self) -> bool:
-        """Whether there is a value."""
-        return self.value is not MISSING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutResult:
-    """What came of a put.
-
-    Args:
-        kept: whether an artifact of the signature is in the store now.
-        size_bytes: of the file (of what was written of it, if it was not kept).
-        elapsed_ns: how long it took.
-        codec: its name, "" where none took the value.
-        reason: one line: why it was not kept, or that it was there already; "" otherwise.
-    """
-
-    kept: bool
-    size_bytes: int
-    elapsed_ns: int
-    codec: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreInfo:
-    """The state of a store in numbers."""
-
-    root: str
-    budget_bytes: int
-    used_bytes: int
-    reserved_bytes: int
-    artifacts: int
-    counters: dict[str, int]
 
 
 def default_same(value: Any) -> bytes:
