@@ -103,6 +103,8 @@ class SqliteConnector:
             self._path, timeout=BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=256
         )
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            # A new file: nothing is in it yet that syncing to the disk (10 ms) would protect.
+            connection.execute("PRAGMA synchronous=OFF")
             patiently(lambda: connection.execute("PRAGMA journal_mode=WAL").fetchone())
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection

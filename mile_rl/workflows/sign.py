@@ -297,8 +297,8 @@ class Signer:
         found = []
         for path in files:
             try:
-                content = self._file_digest(path)
-            except MissingFile:
+                content = _names_digest(path) if path.is_dir() else self._file_digest(path)
+            except (MissingFile, OSError):
                 content = combine("missing")
             found.append((os.fsencode(path.name), content))
         found.sort()
@@ -311,6 +311,11 @@ class Signer:
         if known is None:
             known = self._files[path] = digest_file(path)
         return known
+
+
+def _names_digest(folder: Path) -> bytes:
+    """Return the digest of what a folder that was listed holds; files that were opened count by themselves."""
+    return combine("names", *(os.fsencode(name) for name in sorted(os.listdir(folder))))
 
 
 def _parts_of(items: Sequence[Item], *, without: Item | None = None) -> dict[str, str]:

@@ -270,6 +270,33 @@ def test_an_undeclared_file_is_named_and_counts_from_then_on(person, states, pro
     assert "compute" not in states(person.runs()).values()
 
 
+def test_a_folder_that_an_operator_lists_counts_by_its_names(person, states, project):
+    (project.root / "parts").mkdir()
+    (project.root / "parts" / "a.txt").write_text("1")
+    person.writes(
+        f"""
+        import time
+        from pathlib import Path
+        from mile_rl import op, workflow
+
+        @op
+        def total():
+            time.sleep(0.01)
+            return sum(int(part.read_text()) for part in Path({str(project.root / "parts")!r}).glob("*.txt"))
+
+        @workflow
+        def flow():
+            return total()
+        """
+    )
+    assert person.runs().outputs == 1
+    assert states(person.runs()) == {"total": "load"}
+    (project.root / "parts" / "b.txt").write_text("2")
+    assert person.runs().outputs == 3
+    (project.root / "parts" / "b.txt").write_text("5")
+    assert person.runs().outputs == 6
+
+
 def test_an_iterator_is_refused_with_the_remedy(person):
     person.writes(
         """
