@@ -1,0 +1,1 @@
+"""Fitting and judging the iteration-prediction model on mined histories."""

@@ -1,0 +1,310 @@
+"""From what is remembered of a history to the rows that the model reads.
+
+Each builder returns plain floats in the order of its ``*_NAMES``; the fit and the engine call the same
+builders. Nothing here looks at the iteration that is to be predicted.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.state import NEVER, HistoryState, ParameterTrace
+from mile_rl.workflows.edits import EDIT_KINDS, STAGES
+
+Floats = NDArray[np.float64]
+
+PRIOR_WEIGHT = 3.0
+"""A person's own shares are pulled towards the prior as if it had been seen in so many iterations."""
+
+CLASS_NAMES: tuple[str, ...] = (
+    "runs",
+    "iterations",
+    "hand",
+    *(f"nodes_{stage}" for stage in STAGES),
+    "depth",
+    "parameters",
+    *(f"last_{change.name.lower()}" for change in CLASSES),
+    *(f"second_{change.name.lower()}" for change in CLASSES),
+    *(f"count_{change.name.lower()}" for change in CLASSES),
+    *(f"share_{change.name.lower()}" for change in CLASSES),
+    *(f"decayed_{change.name.lower()}" for change in CLASSES),
+    *(f"since_{change.name.lower()}" for change in CLASSES),
+    *(f"kind_{kind}" for kind in EDIT_KINDS),
+    *(f"kinds_decayed_{kind}" for kind in EDIT_KINDS),
+    "touched_last",
+    "touched_second",
+    "share_touched",
+    "moved_last",
+    "log_gap_last",
+    "log_gap_second",
+    "gap_known",
+    "looped_last",
+    "looped_second",
+    "loop_share",
+    "same_class_run",
+    "returns_share",
+    "person_hand",
+    "person_histories",
+    "person_touched_share",
+    *(f"person_{change.name.lower()}" for change in CLASSES),
+)
+
+NODE_NAMES: tuple[str, ...] = (
+    "runs",
+    "hand",
+    "nodes",
+    *(f"stage_{stage}" for stage in STAGES),
+    "depth",
+    "parents",
+    "children",
+    "parameters",
+    "age",
+    "since",
+    "count",
+    "own_share",
+    "person_touched_share",
+    "person_hand",
+    "fast",
+    "slow",
+    "recent_1",
+    "recent_2",
+    "recent_3",
+    "parents_recent",
+    "children_recent",
+    "twins_recent",
+    "stage_recent",
+    "twins_slow",
+    "share_recent",
+    "share_touched",
+    "since_rank",
+    "slow_relative",
+    "last_kind",
+    "looped_last",
+    "loop_share",
+    "moved_last",
+    "log_gap_last",
+    "p_nothing",
+    "p_return",
+    "p_stage",
+    "p_parameter",
+)
+
+PARAMETER_NAMES: tuple[str, ...] = (
+    "runs",
+    "hand",
+    "parameters",
+    "age",
+    "since",
+    "moves",
+    "own_share",
+    "fast",
+    "slow",
+    "moved_last",
+    "share_moved_last",
+    "numeric",
+    "integer",
+    "boolean",
+    "text",
+    "distinct",
+    "known_name",
+    "name_rate",
+    "looped_last",
+    "loop_share",
+    "p_node",
+    "p_nothing",
+    "p_return",
+)
+
+
+def class_row(state: HistoryState, prior: Floats) -> Floats:
+    """Return the features of the whole history, shape (len(CLASS_NAMES),).
+
+    Args:
+        state: the history.
+        prior: how often each change class occurs in general, in the order of ``CLASSES``.
+    """
+    table = state.table
+    assert table is not None, "a history has to be observed before it is described"
+    stages = np.bincount(table.stage, minlength=len(STAGES))[: len(STAGES)]
+    last, second = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
+    run = 0
+    if state.classes:
+        last[state.classes[-1]] = 1.0
+        while run < len(state.classes) and state.classes[-1 - run] == state.classes[-1]:
+            run += 1
+    if len(state.classes) > 1:
+        second[state.classes[-2]] = 1.0
+    share = (state.counts + PRIOR_WEIGHT * prior) / (state.hand + PRIOR_WEIGHT)
+    decayed = state.decayed + (1 - state.decayed.sum()) * share
+    touched = (0.0, 0.0, *state.n_touched)
+    gaps = (-1.0, -1.0, *state.gap_s)
+    looped = (False, False, *state.looped)
+    return np.concatenate(
+        (
+            (
+                float(state.granularity == "run"),
+                math.log1p(state.iterations),
+                math.log1p(state.hand),
+            ),
+            np.log1p(stages),
+            (
+                float(table.depth.max(initial=0.0)),
+                math.log1p(float(table.parameters.sum())),
+            ),
+            last,
+            second,
+            np.log1p(state.counts),
+            share,
+            decayed,
+            np.log1p(state.class_since),
+            np.log1p(state.kinds),
+            state.kinds_decayed,
+            (
+                math.log1p(touched[-1]),
+                math.log1p(touched[-2]),
+                state.share_touched,
+                math.log1p(state.moved_last),
+                _log_gap(gaps[-1]),
+                _log_gap(gaps[-2]),
+                float(gaps[-1] >= 0),
+                float(looped[-1]),
+                float(looped[-2]),
+                state.loop_share,
+                float(run),
+                (state.counts[1] + 0.1) / (state.hand + 2.0),
+                math.log1p(state.memory.hand),
+                math.log1p(state.memory.histories),
+                (state.memory.touched_share + 0.3) / (state.memory.hand + 1.0),
+            ),
+            state.memory.shares(prior, PRIOR_WEIGHT),
+        )
+    )
+
+
+def node_rows(state: HistoryState, classes: Floats) -> Floats:
+    """Return the features of each node of the latest version, shape (nodes, len(NODE_NAMES)).
+
+    Args:
+        state: the history.
+        classes: P(change class), in the order of ``CLASSES``.
+    """
+    table = state.table
+    assert table is not None, "a history has to be observed before it is described"
+    size = len(table.names)
+    rows = np.zeros((size, len(NODE_NAMES)))
+    if not size:
+        return rows
+    recent = table.recent[0]
+    age = np.maximum(state.iterations - 1 - table.born, 0.0)
+    own = (table.count + 0.3) / (age + 1.5)
+    by_stage = np.bincount(table.stage, weights=recent, minlength=3) / np.maximum(
+        np.bincount(table.stage, minlength=3), 1
+    )
+    # P(N B M P H R C E): what an iteration of each class touches, seen from a node of each stage
+    p_stage = np.array(
+        [classes[3] + classes[5] + classes[6], classes[2] + classes[4] + classes[6], classes[7]]
+    )
+    p_parameter = np.array([classes[5], classes[4], 0.0])
+    columns = (
+        float(state.granularity == "run"),
+        math.log1p(state.hand),
+        math.log1p(size),
+        table.stage == 0,
+        table.stage == 1,
+        table.stage == 2,
+        table.depth,
+        (table.parents > 0).sum(axis=1),
+        (table.children > 0).sum(axis=1),
+        np.log1p(table.parameters),
+        np.log1p(age),
+        np.log1p(table.since),
+        np.log1p(table.count),
+        own,
+        (state.memory.touched_share + 3 * state.share_touched + 0.3) / (state.memory.hand + 4.0),
+        math.log1p(min(state.memory.hand, 10)),
+        table.fast,
+        table.slow,
+        recent,
+        table.recent[1],
+        table.recent[2],
+        table.parents @ recent,
+        table.children @ recent,
+        table.twins @ recent,
+        by_stage[table.stage],
+        table.twins @ table.slow,
+        recent.mean(),
+        state.share_touched,
+        np.searchsorted(np.sort(table.since), table.since) / size,
+        table.slow / max(float(table.slow.max()), 0.05),
+        table.last_kind,
+        float(bool(state.looped and state.looped[-1])),
+        state.loop_share,
+        math.log1p(state.moved_last),
+        _log_gap(state.gap_s[-1] if state.gap_s else -1.0),
+        classes[0],
+        classes[1],
+        p_stage[table.stage],
+        p_parameter[table.stage],
+    )
+    for index, column in enumerate(columns):
+        rows[:, index] = column
+    return rows
+
+
+def parameter_row(
+    state: HistoryState,
+    trace: ParameterTrace,
+    n_parameters: int,
+    name_rate: float | None,
+    p_node: float,
+    classes: Floats,
+) -> tuple[float, ...]:
+    """Return the features of one parameter, in the order of ``PARAMETER_NAMES``.
+
+    Args:
+        state: the history.
+        trace: what the parameter has done.
+        n_parameters: how many parameters the latest version has.
+        name_rate: how often a parameter of that name moves in general, None where the name is unknown.
+        p_node: P(its node is touched).
+        classes: P(change class), in the order of ``CLASSES``.
+    """
+    now = state.iterations - 1
+    age = max(now - trace.born, 0)
+    fast, slow = trace.shares(now)
+    value = trace.values[-1]
+    boolean = isinstance(value, bool)
+    integer = isinstance(value, int) and not boolean
+    return (
+        float(state.granularity == "run"),
+        math.log1p(state.hand),
+        math.log1p(n_parameters),
+        math.log1p(age),
+        math.log1p(now - trace.since if trace.since >= 0 else NEVER),
+        math.log1p(trace.moves),
+        (trace.moves + 0.2) / (age + 1.5),
+        fast,
+        slow,
+        math.log1p(state.moved_last),
+        state.moved_last / max(n_parameters, 1),
+        float(integer or isinstance(value, float)),
+        float(integer),
+        float(boolean),
+        float(isinstance(value, str)),
+        float(len(set(map(repr, trace.values)))),
+        float(name_rate is not None),
+        name_rate or 0.0,
+        float(bool(state.looped and state.looped[-1])),
+        state.loop_share,
+        p_node,
+        float(classes[0]),
+        float(classes[1]),
+    )
+
+
+def _log_gap(gap_s: float) -> float:
+    return math.log1p(gap_s) if gap_s >= 0 else 0.0

@@ -1,0 +1,84 @@
+"""What is remembered of one person over all of their histories, and which values followed which."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mile_rl.prediction.base import CLASSES
+from mile_rl.workflows.edits import Scalar
+
+ValueKey = tuple[str, Scalar]
+"""A value told apart from its look-alikes: the type's name and the value (NaN as text)."""
+
+MAX_VALUES = 64
+"""How many values of one parameter are remembered; the rarest are forgotten."""
+
+
+def value_key(value: Scalar) -> ValueKey:
+    """Return the key of a value: 1, 1.0 and True have three different ones, NaN always the same."""
+    if value != value:
+        return ("float", "nan")
+    return (type(value).__name__, value)
+
+
+class ValueMemory:
+    """The values that parameters took and what they moved to, by parameter name."""
+
+    def __init__(self) -> None:
+        self.used: dict[str, Counter[ValueKey]] = {}
+        self.followed: dict[tuple[str, ValueKey], Counter[ValueKey]] = {}
+        self.values: dict[ValueKey, Scalar] = {}
+
+    def took(self, name: str, value: Scalar) -> None:
+        """Take in that parameter ``name`` had ``value`` when it was first seen."""
+        key = value_key(value)
+        self.values[key] = value
+        used = self.used.setdefault(name, Counter())
+        used[key] += 1
+        if len(used) > 2 * MAX_VALUES:
+            self.used[name] = Counter(dict(used.most_common(MAX_VALUES)))
+
+    def moved(self, name: str, old: Scalar, new: Scalar) -> None:
+        """Take in that parameter ``name`` moved from ``old`` to ``new``."""
+        self.took(name, new)
+        self.followed.setdefault((name, value_key(old)), Counter())[value_key(new)] += 1
+
+    def fork(self) -> Self:
+        """Return a copy that can go its own way."""
+        return copy.deepcopy(self)
+
+
+class PersonMemory:
+    """What a person did so far in all of their histories; shared by the states of these histories."""
+
+    def __init__(self) -> None:
+        self.values = ValueMemory()
+        self.hand = 0
+        self.histories = 0
+        self.counts: NDArray[np.float64] = np.zeros(len(CLASSES))
+        self.touched_share = 0.0
+
+    def changed(self, class_index: int, touched_share: float) -> None:
+        """Take in one iteration that the person made by hand.
+
+        Args:
+            class_index: its change class, as an index into ``CLASSES``.
+            touched_share: the share of the workflow's nodes that it touched.
+        """
+        self.hand += 1
+        self.counts[class_index] += 1
+        self.touched_share += touched_share
+
+    def shares(self, prior: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+        """Return how often each change class occurs with this person, pulled towards ``prior``."""
+        shares: NDArray[np.float64] = (self.counts + weight * prior) / (self.hand + weight)
+        return shares
+
+    def fork(self) -> Self:
+        """Return a copy that can go its own way."""
+        return copy.deepcopy(self)

@@ -1,0 +1,313 @@
+"""The fitted model: its parameters as they ship, and the predictor that follows one history with them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mile_rl.prediction.base import (
+    CLASSES,
+    Granularity,
+    IterationRecord,
+    ParameterGuess,
+    Prediction,
+    ReturnGuess,
+    ValueGuess,
+)
+from mile_rl.prediction.errors import PredictionError
+from mile_rl.prediction.features import (
+    CLASS_NAMES,
+    NODE_NAMES,
+    PARAMETER_NAMES,
+    class_row,
+    node_rows,
+    parameter_row,
+)
+from mile_rl.prediction.memory import PersonMemory
+from mile_rl.prediction.sample import GENERATED_NAMES, Tables, draw
+from mile_rl.prediction.state import HistoryState, ParameterTrace
+from mile_rl.prediction.trees import Forest, sigmoid, softmax
+from mile_rl.prediction.values import RULES, VALUE_NAMES, candidates, rows
+from mile_rl.workflows.edits import Scalar
+
+FORMAT = 1
+"""Raised whenever the meaning of the parameter file changes."""
+
+SHAPES: Mapping[str, tuple[str, ...]] = {
+    "classes": CLASS_NAMES,
+    "stop": CLASS_NAMES,
+    "touched": NODE_NAMES,
+    "moves": PARAMETER_NAMES,
+    "values": VALUE_NAMES,
+    "generated": GENERATED_NAMES,
+}
+"""Each forest of the model with the features that it reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Model:
+    """Everything that was fitted.
+
+    Args:
+        forests: by the names in ``SHAPES``.
+        prior: how often each change class occurs, in the order of ``CLASSES``.
+        common: parameter name -> its most common values, each with the share of people who used it.
+        name_rates: parameter name -> how often a parameter of that name moves.
+        lags: per granularity, how likely a return goes 1, 2, … iterations back.
+        tables: what only drawing needs.
+        facts: where the fit came from: trace digest, commit, seed, version.
+    """
+
+    forests: Mapping[str, Forest]
+    prior: NDArray[np.float64]
+    common: Mapping[str, tuple[tuple[Scalar, float], ...]]
+    name_rates: Mapping[str, float]
+    lags: Mapping[str, NDArray[np.float64]]
+    tables: Tables
+    facts: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the model as a JSON object."""
+        return {
+            "format": FORMAT,
+            "features": {name: list(names) for name, names in SHAPES.items()},
+            "forests": {name: forest.to_json() for name, forest in self.forests.items()},
+            "prior": self.prior.tolist(),
+            "common": {name: [list(pair) for pair in pairs] for name, pairs in self.common.items()},
+            "name_rates": dict(self.name_rates),
+            "lags": {name: lags.tolist() for name, lags in self.lags.items()},
+            "tables": self.tables.to_json(),
+            "facts": dict(self.facts),
+        }
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            PredictionError: it was written for other features or in another format.
+        """
+        if record.get("format") != FORMAT:
+            raise PredictionError(
+                f"the model's parameters have format {record.get('format')!r} and this version reads {FORMAT}; "
+                "refit it with `make fit TRACES=DIR`"
+            )
+        for name, names in SHAPES.items():
+            if tuple(record["features"].get(name, ())) != names:
+                raise PredictionError(
+                    f"the model's {name!r} part was fitted on other features than this version computes; "
+                    "refit it with `make fit TRACES=DIR`"
+                )
+        return cls(
+            forests={name: Forest.from_json(forest) for name, forest in record["forests"].items()},
+            prior=np.asarray(record["prior"]),
+            common={name: tuple((v, s) for v, s in pairs) for name, pairs in record["common"].items()},
+            name_rates=record["name_rates"],
+            lags={name: np.asarray(lags) for name, lags in record["lags"].items()},
+            tables=Tables.from_json(record["tables"]),
+            facts=record["facts"],
+        )
+
+    def classes(self, state: HistoryState) -> NDArray[np.float64]:
+        """Return P(change class) of the next iteration, in the order of ``CLASSES``."""
+        row = class_row(state, self.prior)[None]
+        chances: NDArray[np.float64] = softmax(self.forests["classes"].raw(row))[0]
+        return chances
+
+    def stop(self, state: HistoryState) -> float:
+        """Return P(there is no further iteration)."""
+        return float(sigmoid(self.forests["stop"].raw(class_row(state, self.prior)[None]))[0, 0])
+
+    def touched(self, state: HistoryState, classes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return P(touched) of each node of the latest version, in its order."""
+        return sigmoid(self.forests["touched"].raw(node_rows(state, classes)))[:, 0]
+
+    def moves(
+        self, state: HistoryState, classes: NDArray[np.float64], touched: NDArray[np.float64]
+    ) -> list[tuple[str, str, float]]:
+        """Return (node, parameter, P(it moves)) of every parameter of the latest version, likeliest first."""
+        total = sum(len(node.parameters) for node in state.nodes)
+        keys = [(node.name, name) for node in state.nodes for name in node.parameters]
+        if not keys:
+            return []
+        reached = dict(zip((node.name for node in state.nodes), touched))
+        table = [
+            parameter_row(
+                state, state.traces[key], total, self.name_rates.get(key[1]), float(reached[key[0]]), classes
+            )
+            for key in keys
+        ]
+        chances = sigmoid(self.forests["moves"].raw(np.asarray(table)))[:, 0]
+        order = np.argsort(-chances, kind="stable")
+        return [(*keys[index], float(chances[index])) for index in order]
+
+    def values(self, state: HistoryState, node: str, parameter: str) -> tuple[ValueGuess, ...]:
+        """Return the candidates for a parameter's next value, likeliest first, given that it moves."""
+        trace: ParameterTrace = state.traces[node, parameter]
+        found = candidates(parameter, trace, state.memory.values, self.common)
+        if not found:
+            return ()
+        table = rows(parameter, trace, state.memory.values, self.common, found)
+        chances = sigmoid(self.forests["values"].raw(table))[:, 0]
+        chances = chances / max(float(chances.sum()), 1.0)
+        order = np.argsort(-chances, kind="stable")
+        guesses = list(found.values())
+        return tuple(
+            ValueGuess(
+                value=guesses[index][0],
+                probability=float(chances[index]),
+                why=RULES[min(guesses[index][1])],
+            )
+            for index in order
+        )
+
+    def returns(self, state: HistoryState, chance: float) -> tuple[ReturnGuess, ...]:
+        """Return the earlier iterations that may be gone back to, likeliest first.
+
+        Args:
+            state: the history.
+            chance: P(the next iteration is a return).
+        """
+        lags = self.lags[state.granularity]
+        latest = state.versions[-1] if state.versions else ""
+        seen: dict[str, int] = {}
+        for back, version in enumerate(reversed(state.versions)):
+            if back and version != latest:
+                seen.setdefault(version, back)
+        weights = {back: float(lags[min(back, len(lags)) - 1]) for back in seen.values()}
+        total = sum(weights.values())
+        guesses = [ReturnGuess(back=back, probability=chance * w / total) for back, w in weights.items()]
+        return tuple(sorted(guesses, key=lambda guess: -guess.probability))
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Model:
+    """Return the model that ships with the package.
+
+    Raises:
+        PredictionError: the package was built without it.
+    """
+    path = files("mile_rl.prediction") / "model.json"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise PredictionError(
+            "this installation has no prediction model (mile_rl/prediction/model.json); reinstall the package "
+            "or fit one with `make fit TRACES=DIR`"
+        ) from None
+    return Model.from_json(json.loads(text))
+
+
+class TreePredictor:
+    """Follows one history with the fitted model; a :class:`~mile_rl.prediction.base.Predictor`.
+
+    Args:
+        model: what was fitted; the shipped one where None.
+        granularity: what one iteration of the history is.
+        memory: what is known of the person from their other histories; observed iterations are added to it.
+        state: a state to go on from; a fresh one where None.
+    """
+
+    def __init__(
+        self,
+        model: Model | None = None,
+        *,
+        granularity: Granularity = "run",
+        memory: PersonMemory | None = None,
+        state: HistoryState | None = None,
+    ) -> None:
+        self.model = model if model is not None else shipped()
+        self.state = state if state is not None else HistoryState(granularity, memory)
+
+    def observe(self, record: IterationRecord) -> None:
+        """Take in the history's next iteration."""
+        self.state.observe(record)
+
+    def predict(self, *, n_parameters: int = 3, n_values: int = 3) -> Prediction:
+        """Return what is expected of the next iteration.
+
+        Args:
+            n_parameters: how many of the parameters likeliest to move are answered for.
+            n_values: how many values are proposed for each of them.
+
+        Raises:
+            PredictionError: nothing was observed yet.
+        """
+        state = self._observed()
+        classes = self.model.classes(state)
+        touched = self.model.touched(state, classes)
+        moving = self.model.moves(state, classes, touched)[:n_parameters] if n_parameters else []
+        return Prediction(
+            classes={change: float(chance) for change, chance in zip(CLASSES, classes)},
+            touched={node.name: float(chance) for node, chance in zip(state.nodes, touched)},
+            stop=self.model.stop(state),
+            parameters=tuple(
+                ParameterGuess(
+                    node=node,
+                    parameter=name,
+                    probability=chance,
+                    values=self.model.values(state, node, name)[:n_values],
+                )
+                for node, name, chance in moving
+            ),
+            returns=self.model.returns(state, float(classes[1])),
+            edits_seen=state.memory.hand,
+        )
+
+    def sample(self, rng: np.random.Generator) -> IterationRecord | None:
+        """Draw the next iteration, None where the history ends; it is not observed by drawing it.
+
+        Raises:
+            PredictionError: nothing was observed yet.
+        """
+        return draw(self.model, self._observed(), rng)
+
+    def fork(self) -> TreePredictor:
+        """Return a predictor that can go its own way from here, without teaching this one anything."""
+        state = self.state.fork(self.state.memory.fork())
+        return TreePredictor(self.model, state=state)
+
+    def _observed(self) -> HistoryState:
+        if not self.state.iterations:
+            raise PredictionError(
+                "nothing was observed yet: call observe() with the history's first iteration before asking "
+                "what comes next"
+            )
+        return self.state
+
+
+def predict(
+    history: Sequence[IterationRecord],
+    *,
+    granularity: Granularity = "run",
+    memory: PersonMemory | None = None,
+    model: Model | None = None,
+) -> Prediction:
+    """Return what is expected after a history.
+
+    Args:
+        history: its iterations, the latest last; its latest version is the current workflow. At least one.
+        granularity: what one iteration is.
+        memory: what is known of the person from their other histories; it is not changed.
+        model: what was fitted; the shipped one where None.
+
+    Raises:
+        PredictionError: the history is empty.
+    """
+    predictor = TreePredictor(model, granularity=granularity, memory=memory.fork() if memory else None)
+    for record in history:
+        predictor.observe(record)
+    return predictor.predict()
+
+
+def entropy_bits(classes: Mapping[Any, float]) -> float:
+    """Return how unsure a distribution is: 0 bits means certain, 3 bits as good as eight equal chances."""
+    return -sum(p * math.log2(p) for p in classes.values() if p > 0)
