@@ -57,7 +57,7 @@ def call(
     declared = [file.path for file in _files(node.arguments)]
     before = [_state(path) for path in declared]
     arguments = {name: _filled(value, inputs) for name, value in node.arguments.items()}
-    bound = inspect.BoundArguments(node.operator.signature, arguments)  # type: ignore[arg-type]
+    bound = inspect.BoundArguments(node.operator.signature, arguments)
     args, kwargs = bound.args, bound.kwargs
     if seed is not None:
         seeds.seed(seed)

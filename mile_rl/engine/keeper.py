@@ -157,7 +157,7 @@ class IterationKeeper:
         """Remember the operator, and keep nothing that it touched in this iteration."""
         touched = ", ".join(map(str, outputs))
         self.notes.append(f"{node} changed its input {touched} in place; nothing that it touched is kept")
-        self._prepared.set_flag(node, mutates_inputs=True)
+        self._prepared.set_flags(node, mutates_inputs=True)
         self._not_to_keep[node] = f"{node} changed its input in place"
         for output in outputs:
             self._not_to_keep.setdefault(output.node, f"{node} changed it in place")
@@ -167,7 +167,7 @@ class IterationKeeper:
 
     def drew(self, node: str) -> None:
         """Remember the operator, so that it runs alone from the start next time."""
-        self._prepared.set_flag(node, uses_global_random=True)
+        self._prepared.set_flags(node, uses_global_random=True)
 
     def decide(self, output: Output, held: Held) -> bool:
         """Ask the guard and the policy, unless it is plain that nothing can be gained."""

@@ -6,7 +6,7 @@ import os
 import re
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,9 +110,14 @@ class Prepared:
             self._flags |= self.catalog.operator_flags(codes)
         return self._flags[self.code_of(node)]
 
-    def set_flag(self, node: str, **flags: bool) -> None:
-        """Remember something about a node's operator's code, now and in the catalog."""
-        changed = replace(self.flags(node), **flags)
+    def set_flags(self, node: str, *, mutates_inputs: bool = False, uses_global_random: bool = False) -> None:
+        """Remember something about a node's operator's code, now and in the catalog; a flag once set stays."""
+        before = self.flags(node)
+        changed = OperatorFlags(
+            code=before.code,
+            mutates_inputs=before.mutates_inputs or mutates_inputs,
+            uses_global_random=before.uses_global_random or uses_global_random,
+        )
         self._flags[changed.code] = changed
         self.catalog.learn(flags=(changed,))
 
@@ -305,7 +310,8 @@ def _begin(prepared: Prepared) -> None:
 
 
 def _channels(catalog: Catalog) -> Costs:
-    load, write = {}, {}
+    load: dict[str, Channel] = {}
+    write: dict[str, Channel] = {}
     for row in catalog.channels():
         (load if row.direction == "load" else write)[row.codec] = Channel(
             codec=row.codec, latency_ns=row.latency_ns, bytes_per_s=row.bytes_per_s, samples=_TRUSTED_SAMPLES

@@ -267,7 +267,8 @@ class _HashingPickler(pickle.Pickler):
     """Pickles into a hash; leaves out what an object may fill in while it is only read."""
 
     def reducer_override(self, obj: Any) -> Any:
-        leaves_out = _cached_attributes(type(obj))
+        cls: type = type(obj)
+        leaves_out = _cached_attributes(cls)
         if leaves_out is None:
             return NotImplemented
         state = [(key, value) for key, value in vars(obj).items() if not leaves_out(key)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from mile_rl.workflows.edits import Edit, Stage
 
 Status = Literal["ok", "failed", "interrupted"]
-State = Literal["compute", "load", "prune", "failed"]
+State = Literal["compute", "load", "prune", "failed", "skipped"]
 Scope = Literal["signature", "node", "operator"]
 
 

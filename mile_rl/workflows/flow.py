@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Generic, ParamSpec, TypeVar
+from typing import Generic, ParamSpec, TypeVar, cast
 
 from mile_rl.errors import WorkflowError
 from mile_rl.workflows import capture
@@ -55,7 +55,7 @@ class Flow(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function: inside another workflow its operators join in, elsewhere they just compute."""
-        return self.function(*args, **kwargs)
+        return cast(R, self.function(*args, **kwargs))
 
     def __repr__(self) -> str:
         return f"<workflow {self.name}>"
