@@ -319,8 +319,12 @@ class Encoder:
         if isinstance(reduced, str):
             self.out += b"G"
             self.ref(type(value))
-            self.text(str(getattr(value, "__module__", "")))
+            module = getattr(value, "__module__", None) or ""
+            self.text(str(module))
             self.text(reduced)
+            if module in sys.modules:
+                # Whose version counts, or, where it is the person's own, which counts with its content.
+                self.ref(sys.modules[module])
             return
         self._alive.append(reduced)
         function, args, state, listed, mapped = (*reduced, None, None, None)[:5]

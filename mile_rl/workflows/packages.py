@@ -49,6 +49,9 @@ def _origin(name: str, file: str | None) -> Origin:
     top = name.partition(".")[0]
     if top == "mile_rl":
         return "installed"
+    if top.startswith("_cython_"):
+        # Where Cython keeps the types that all of its modules share.
+        return "stdlib"
     if file is None:
         return "stdlib" if top in sys.stdlib_module_names and top != "__main__" else "own"
     if _SITE.search(file):

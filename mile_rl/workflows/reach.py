@@ -410,7 +410,8 @@ def _label(value: Any) -> str:
     while not hasattr(inner, "__qualname__") and hasattr(inner, "func"):
         inner = inner.func
     name = getattr(inner, "__qualname__", type(inner).__qualname__)
-    module = canonical_name(getattr(inner, "__module__", None) or "")
+    named = getattr(inner, "__module__", None)
+    module = canonical_name(named) if isinstance(named, str) else ""
     return f"{module}.{name}" if module else str(name)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """The product's first promise: for every kind of change, whether the result must be recomputed."""
 
 from __future__ import annotations
