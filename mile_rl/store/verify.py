@@ -69,15 +69,7 @@ def verify(
                     ledger.drop(artifact, damage.cause)
         if on_progress is not None:
             on_progress(done + 1, len(artifacts), "checking files")
-    with catalog.connector.writing() as transaction:  # nobody may enter files while we compare
-        known = {content for (content,) in transaction.run("SELECT content FROM contents")}
-        leaving = {name for (name,) in transaction.run("SELECT content FROM reservations")}
-        orphans = [s.path.name for s in objects.stored() if s.content not in known | leaving]
-        writing = {n for (n,) in transaction.run("SELECT path FROM reservations WHERE kind = 'writing'")}
-        writing |= {path.name for path in objects.temporaries()}
-        abandoned = [name for name in sorted(writing) if objects.abandoned(objects.temporary / name)]
-        if repair and orphans:
-            remove_orphans(transaction, objects)
+    orphans, abandoned = _strays(catalog, objects, repair)
     if repair:
         ledger.sweep()
     return Report(
@@ -89,3 +81,17 @@ def verify(
         over_budget_bytes=max(0, ledger.used_bytes() - ledger.budget_bytes),
         repaired=repair,
     )
+
+
+def _strays(catalog: Catalog, objects: Objects, repair: bool) -> tuple[list[str], list[str]]:
+    """Return the files that no row knows (deleted on ``repair``) and those that dead writers left."""
+    with catalog.connector.writing() as transaction:  # nobody may enter files while we compare
+        known = {content for (content,) in transaction.run("SELECT content FROM contents")}
+        leaving = {name for (name,) in transaction.run("SELECT content FROM reservations")}
+        orphans = [s.path.name for s in objects.stored() if s.content not in known | leaving]
+        writing = {n for (n,) in transaction.run("SELECT path FROM reservations WHERE kind = 'writing'")}
+        writing |= {path.name for path in objects.temporaries()}
+        abandoned = [name for name in sorted(writing) if objects.abandoned(objects.temporary / name)]
+        if repair and orphans:
+            remove_orphans(transaction, objects)
+    return orphans, abandoned
