@@ -53,7 +53,7 @@ class Opened:
         found: dict[Path, None] = {}
         for text in node.read:
             path = os.path.realpath(text)
-            if text in node.written or path.startswith(skipped):
+            if text in node.written or path.startswith(skipped) or _is_metadata(path):
                 continue
             if any(path == one or path.startswith(one + os.sep) for one in known):
                 continue
@@ -115,6 +115,11 @@ def _library_folders() -> tuple[str, ...]:
         }
         _FOLDERS.append((*(path.rstrip(os.sep) + os.sep for path in real), *_SYSTEM_FOLDERS))
     return _FOLDERS[0]
+
+
+def _is_metadata(path: str) -> bool:
+    """Tell whether a file describes an installed package; importing reads these wherever packages lie."""
+    return any(part.endswith((".egg-info", ".dist-info")) for part in path.split(os.sep)[-3:])
 
 
 def _source_of(path: str) -> str:

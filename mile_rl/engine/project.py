@@ -44,7 +44,7 @@ class Settings:
     store: str = ""
     catalog: str = ""
     write_share: float = 0.5
-    write_fraction: float = 0.025
+    write_fraction: float = 0.04
     write_allowance_ms: float = 1.0
 
     def __post_init__(self) -> None:

@@ -79,6 +79,8 @@ def _own_edits(
         kind = _KIND_OF_PART.get(label.split(" ", 1)[0], "code")
         name = label.partition(" ")[2]
         if kind == "parameter":
+            if _is_wiring(name, before) or _is_wiring(name, after):
+                continue
             old, new = _scalar(before.arguments.get(name)), _scalar(after.arguments.get(name))
             edits.append(_edit("parameter", after, parameter=name, old=old, new=new))
         else:
@@ -88,6 +90,12 @@ def _own_edits(
     if not edits:
         edits.extend(_rewired(before, after, pairs, gone))
     return edits
+
+
+def _is_wiring(parameter: str, node: VersionNode) -> bool:
+    """Tell whether an argument is a list or dict of other nodes' outputs rather than a value of its own."""
+    value = node.arguments.get(parameter)
+    return isinstance(value, str) and any(str(parent) in value for parent in node.parents)
 
 
 def _rewired(
