@@ -4,8 +4,9 @@
     python -m experiments.bench --only speed stale --systems plain mile --quick
 
 Medians of at least seven runs (three with ``--quick``), systems in turn within each repeat, everything in
-one session on warm file caches. A cell is a figure and its ratio to plain functions measured beside it;
-behind stands the bar of the project for mile, with pass or MISS. Exits with 1 if a bar is missed.
+one session on warm file caches. A cell is a figure and its ratio to plain functions measured beside it (``~``:
+the middle half of the runs differ by more than a quarter, so the machine was busy); behind stands the bar of
+the project for mile, with pass or MISS. Exits with 1 if a bar is missed.
 """
 
 from __future__ import annotations

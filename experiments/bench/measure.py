@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from experiments.bench.systems import System
@@ -132,3 +132,11 @@ def alternate(
 def median_ms(nanoseconds: Sequence[int]) -> float:
     """Return the median in milliseconds."""
     return median(nanoseconds) / 1e6
+
+
+def quartiles_ms(nanoseconds: Sequence[int]) -> tuple[float, float] | None:
+    """Return the first and the third quartile in milliseconds, if there are enough runs."""
+    if len(nanoseconds) < 3:
+        return None
+    first, _, third = quantiles(nanoseconds, n=4, method="inclusive")
+    return first / 1e6, third / 1e6

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from experiments.bench.measure import Sample, alternate, median_ms
+from experiments.bench.measure import Sample, alternate, median_ms, quartiles_ms
 from experiments.bench.systems import System
 from experiments.bench.verdicts import Row
 from experiments.bench.workloads import Workload, cheap, costly
@@ -53,6 +53,7 @@ def bench(
                     what=f"{phase}, {stopwatch}, ms",
                     value=medians[system.name],
                     plain=medians["plain"],
+                    quartiles=quartiles_ms(figures[phase, stopwatch, system.name]),
                     note=_wrong(results[phase, system.name], results[phase, "plain"]),
                 )
                 rows.append(

@@ -18,6 +18,7 @@ class Row:
         value: the figure.
         plain: the figure of plain functions in the same session, if there is one.
         bar: the most that is allowed, in the same unit; None where nobody promised anything.
+        quartiles: the first and the third quartile of the runs of which ``value`` is the median.
         note: anything that a reader must know.
     """
 
@@ -27,7 +28,13 @@ class Row:
     value: float
     plain: float | None = None
     bar: float | None = None
+    quartiles: tuple[float, float] | None = None
     note: str = ""
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the middle half of the runs differ by more than a quarter: something else was running."""
+        return self.quartiles is not None and self.quartiles[1] > 1.25 * self.quartiles[0]
 
     @property
     def ratio(self) -> float | None:
@@ -47,7 +54,7 @@ class Row:
 def table(rows: Sequence[Row]) -> str:
     """Return the rows as text: a block a section, a line a figure, a column a system.
 
-    A cell is the figure and, where plain functions were measured too, its ratio to theirs.
+    A cell is the figure and, where plain functions were measured too, its ratio to theirs; ``~`` marks noise.
     """
     blocks = []
     for section in dict.fromkeys(row.section for row in rows):
@@ -68,7 +75,8 @@ def table(rows: Sequence[Row]) -> str:
 def _cell(row: Row | None) -> str:
     if row is None:
         return ""
-    return f"{row.value:.1f}" if row.ratio is None else f"{row.value:.1f} ({row.ratio:.2f})"
+    figure = f"{'~' if row.noisy else ''}{row.value:.1f}"
+    return figure if row.ratio is None else f"{figure} ({row.ratio:.2f})"
 
 
 def _verdict(row: Row) -> str:

@@ -1,8 +1,7 @@
 """The recorded sessions apply cleanly, and every version of them runs."""
 
 import ast
-import sys
-import types
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -23,10 +22,24 @@ def versions(name):
 
 
 def as_module(name, source, folder):
-    module = types.ModuleType(f"played_{name}")
-    module.__file__ = str(folder / f"{name}.py")
-    exec(compile(source, module.__file__, "exec"), module.__dict__)
+    """Write a version over the one before and import it afresh, without Python's byte code files."""
+    path = folder / f"{name}.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    exec(compile(source, path, "exec"), module.__dict__)
     return module
+
+
+@pytest.fixture
+def place(name, tmp_path, monkeypatch):
+    """A folder with the example's data, small."""
+    spec = importlib.util.spec_from_file_location("made_for_sessions", EXAMPLES / "make_data.py")
+    make_data = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make_data)
+    make_data.MAKERS[name](tmp_path, size=SIZES[name])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def stages(source):
@@ -68,19 +81,28 @@ class TestSession:
         assert len(sizes) >= 3
 
     @pytest.mark.slow
-    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-    def test_every_version_runs_as_plain_functions(self, name, tmp_path, monkeypatch):
-        monkeypatch.syspath_prepend(str(EXAMPLES))
-        import make_data
-
-        make_data.MAKERS[name](tmp_path, size=SIZES[name])
-        monkeypatch.chdir(tmp_path)
+    def test_every_version_runs_as_plain_functions(self, name, place):
         results = []
         for step, source in versions(name):
-            result = getattr(as_module(name, source, tmp_path), name)(**step.arguments)
+            result = getattr(as_module(name, source, place), name)(**step.arguments)
             assert result.keys()
             results.append(((source, dict(step.arguments)), repr(result)))
         for version, result in results:
             assert {other for same, other in results if same == version} == {result}
         assert len({result for _, result in results}) >= len(results) // 2
-        sys.modules.pop("make_data", None)
+
+    @pytest.mark.slow
+    def test_every_version_gives_the_same_through_the_engine(self, name, place, monkeypatch):
+        monkeypatch.setenv("MILE_HOME", str(place / ".mile"))
+        edits, returns = [], 0
+        for number, (step, source) in enumerate(versions(name)):
+            flow = as_module(name, source, place).__dict__[name]
+            done = flow.using(quiet=True, write_allowance_ms=10_000).run(**step.arguments)
+            plain = flow(**step.arguments)
+            assert repr(done.outputs) == repr(plain), step
+            assert done.report.previous == (number or None)
+            edits += done.report.edits
+            returns += done.report.returned_to is not None
+        assert {edit.stage for edit in edits} == {"preprocess", "learn", "evaluate"}
+        assert {edit.kind for edit in edits} >= {"add", "remove", "parameter", "code"}
+        assert returns >= 2
