@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import opcode
 import sys
 from dataclasses import dataclass
@@ -64,15 +65,51 @@ _QUIET = frozenset(
 _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
 _CALLS = frozenset(("PRECALL", "CALL", "CALL_KW", "KW_NAMES"))
 
-_INTERESTING = {
-    number: name
-    for name, number in opcode.opmap.items()
-    if name in _ATTRIBUTES | _GLOBALS | _CELLS | _STORES | _SUBSCRIPTS
-    or name.startswith(("LOAD_FAST", "STORE_FAST", "LOAD_CONST", "IMPORT_", "LOAD_SMALL_INT"))
-    or name in ("CONTAINS_OP", "DELETE_GLOBAL", "CALL", "CALL_KW")
-}
-_SKIPPED = frozenset(opcode.opmap[name] for name in _QUIET if name in opcode.opmap) | {0}
-_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+
+class _Kind(enum.Enum):
+    """What an instruction's argument means."""
+
+    OTHER = enum.auto()
+    SKIPPED = enum.auto()
+    EXTENDED = enum.auto()
+    NAME = enum.auto()
+    SHIFTED = enum.auto()
+    CONST = enum.auto()
+    LOCAL = enum.auto()
+    PAIR = enum.auto()
+    PLAIN = enum.auto()
+
+
+def _kind(name: str) -> tuple[str, _Kind]:
+    if name == "EXTENDED_ARG":
+        return name, _Kind.EXTENDED
+    if name in _QUIET:
+        return name, _Kind.SKIPPED
+    if name == "LOAD_GLOBAL" or (name == "LOAD_ATTR" and _NEW):
+        return name, _Kind.SHIFTED
+    if name.startswith(("LOAD_FAST_LOAD", "STORE_FAST_", "LOAD_FAST_BORROW_LOAD")):
+        return name, _Kind.PAIR
+    if name.startswith("LOAD_FAST"):
+        return "LOAD_FAST", _Kind.LOCAL
+    if name in _CELLS or name in ("STORE_FAST", "STORE_DEREF"):
+        return name, _Kind.LOCAL
+    if name in ("LOAD_CONST", "LOAD_CONST_IMMORTAL"):
+        return "LOAD_CONST", _Kind.CONST
+    if name in _ATTRIBUTES | _GLOBALS | _STORES | {"IMPORT_NAME", "IMPORT_FROM", "DELETE_GLOBAL"}:
+        return name, _Kind.NAME
+    if name == "LOAD_SMALL_INT":
+        return "LOAD_CONST", _Kind.PLAIN
+    if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
+        return name, _Kind.PLAIN
+    return "", _Kind.OTHER
+
+
+_OTHER: tuple[str, Any] = ("", None)
+_KINDS = [_Kind.SKIPPED] * 256
+_NAMES = [""] * 256
+for _opname, _number in opcode.opmap.items():
+    if _number < 256 and _number:
+        _NAMES[_number], _KINDS[_number] = _kind(_opname)
 
 
 def scan(code: CodeType) -> Scan:
@@ -93,44 +130,38 @@ def scan(code: CodeType) -> Scan:
 
 
 def _instructions(code: CodeType) -> list[tuple[str, Any]]:
-    """Return the instructions that matter as (name, argument); any other one is ("", None)."""
+    """Return the instructions that matter as (name, argument); any other ones are ("", None)."""
     names, consts = code.co_names, code.co_consts
     cells: Any = code._varname_from_oparg  # type: ignore[attr-defined]
     found: list[tuple[str, Any]] = []
     extended = 0
     raw = code.co_code
     for number, low in zip(raw[::2], raw[1::2]):
-        if number == _EXTENDED:
+        kind = _KINDS[number]
+        if kind is _Kind.SKIPPED:
+            continue
+        if kind is _Kind.EXTENDED:
             extended = (extended | low) << 8
             continue
         argument, extended = extended | low, 0
-        if number in _SKIPPED:
-            continue
-        name = _INTERESTING.get(number)
-        if name is None:
-            if not found or found[-1][0]:
-                found.append(("", None))
-        elif name == "LOAD_GLOBAL":
+        name = _NAMES[number]
+        if kind is _Kind.OTHER:
+            found.append(_OTHER)
+        elif kind is _Kind.NAME:
+            found.append((name, names[argument]))
+        elif kind is _Kind.SHIFTED:
             found.append((name, names[argument >> 1]))
-        elif name == "LOAD_ATTR":
-            found.append((name, names[argument >> 1 if _NEW else argument]))
-        elif name == "LOAD_CONST":
+        elif kind is _Kind.CONST:
             found.append((name, consts[argument]))
-        elif name.startswith(("LOAD_FAST_LOAD", "STORE_FAST_", "LOAD_FAST_BORROW_LOAD")):
+        elif kind is _Kind.LOCAL:
+            found.append((name, cells(argument)))
+        elif kind is _Kind.PAIR:
             # Two in one, from Python 3.13 on.
             first = "STORE_FAST" if name.startswith("STORE") else "LOAD_FAST"
             second = "STORE_FAST" if name.endswith("STORE_FAST") else "LOAD_FAST"
             found += [(first, cells(argument >> 4)), (second, cells(argument & 15))]
-        elif name.startswith("LOAD_FAST"):
-            found.append(("LOAD_FAST", cells(argument)))
-        elif name in _CELLS or name in ("STORE_FAST", "STORE_DEREF"):
-            found.append((name, cells(argument)))
-        elif name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
-            found.append((name, None))
-        elif name == "LOAD_SMALL_INT":
-            found.append(("LOAD_CONST", argument))
         else:
-            found.append((name, names[argument] if argument < len(names) else None))
+            found.append((name, argument))
     return found
 
 
@@ -183,7 +214,7 @@ def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str
             if listed is not None:
                 imports.add((argument, Import(level, module, attribute)))
             elif attribute:
-                # import a.b as c
+                # One that is given another name: it stands for the inner module.
                 imports.add((argument, Import(level, module)))
             else:
                 # import a.b binds a, and makes b an attribute of it.

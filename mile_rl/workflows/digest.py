@@ -71,7 +71,7 @@ def combine(record: str, *chunks: bytes | bytearray) -> bytes:
     for chunk in chunks:
         image += len(chunk).to_bytes(8, "little")
         image += chunk
-    return blake2b(image, digest_size=SIZE, person=_person(record)).digest()
+    return blake2b(image, digest_size=SIZE, person=_PERSONS.get(record) or _person(record)).digest()
 
 
 _PERSONS: dict[str, bytes] = {}

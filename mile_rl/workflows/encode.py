@@ -83,7 +83,7 @@ class Encoder:
         Raises:
             UnhashableValue: the value, or something in it, cannot be digested.
         """
-        scalar = _SCALARS.get(type(value))
+        scalar = SCALARS.get(type(value))
         if scalar is not None:
             scalar(self.out, value)
             return
@@ -122,7 +122,7 @@ class Encoder:
         if len(values) >= _MANY and self._packed(values):
             return
         for value in values:
-            scalar = _SCALARS.get(type(value))
+            scalar = SCALARS.get(type(value))
             if scalar is not None:
                 scalar(self.out, value)
             else:
@@ -427,7 +427,7 @@ def _boolean(out: bytearray, value: bool) -> None:
     out += b"T" if value else b"N"
 
 
-_SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
+SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
     type(None): _constant(b"0"),
     type(...): _constant(b"E"),
     type(NotImplemented): _constant(b"I"),

@@ -15,7 +15,7 @@ from mile_rl.workflows import graph
 from mile_rl.workflows.bytecode import Use
 from mile_rl.workflows.code import annotation_uses, code_of
 from mile_rl.workflows.digest import combine, digest_file
-from mile_rl.workflows.encode import _SCALARS, Encoder, is_wrapper
+from mile_rl.workflows.encode import SCALARS, Encoder, is_wrapper
 from mile_rl.workflows.packages import (
     Versions,
     canonical_name,
@@ -222,7 +222,7 @@ class Reach:
 
     def _value(self, value: Any, label: str, where: str) -> int:
         """Return the item of a value; what it is made of is looked at at once."""
-        scalar = type(value) in _SCALARS and type(value) is not bytearray
+        scalar = type(value) in SCALARS and type(value) is not bytearray
         key = ("value", id(value))
         if not scalar and key in self._known:
             return self._known[key]
@@ -269,7 +269,7 @@ class Reach:
                 item.refs.append(index)
                 target = self.items[index]
                 if words == "value":
-                    mutable = type(value) not in _SCALARS and not isinstance(value, Path)
+                    mutable = type(value) not in SCALARS and not isinstance(value, Path)
                     item.constants[label] = (target.local.hex(), mutable)
         slots += (name.encode("utf-8", "backslashreplace"), words.encode("utf-8", "backslashreplace"))
 

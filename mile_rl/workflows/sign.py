@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mile_rl.errors import MissingFile
 from mile_rl.workflows.dag import Dag, Node, Output
 from mile_rl.workflows.digest import SCHEMA, combine, digest_file
-from mile_rl.workflows.encode import Encoder
+from mile_rl.workflows.encode import SCALARS, Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
 from mile_rl.workflows.packages import Versions
@@ -45,15 +46,13 @@ class NodeSignature:
     parts: Mapping[str, str]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Argument:
+class _Argument(NamedTuple):
     """An argument, digested: ``digest`` says all but what its outputs and files are."""
 
     digest: bytes
-    bare: bool = False
-    leaves: tuple[Output, ...] = ()
-    files: tuple[tuple[str, bytes], ...] = ()
-    parts: Mapping[str, str] = field(default_factory=dict)
+    leaves: Sequence[Output] = ()
+    files: Sequence[tuple[str, bytes]] = ()
+    parts: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -232,23 +231,26 @@ class Signer:
         return bound
 
     def _argument(self, name: str, value: Any, owner: str) -> _Argument:
-        if type(value) is Output:
-            return _Argument(digest=b"L", bare=True, leaves=(value,))
+        kind = type(value)
+        if kind is Output:
+            return _Argument(b"L", (value,))
+        scalar = SCALARS.get(kind)
+        if scalar is not None:
+            # By far the most arguments are such; the same bytes as below, sooner.
+            out = bytearray()
+            scalar(out, value)
+            digest = combine("argument", out)
+            return _Argument(digest, (), (), {f"argument {name}": digest.hex()})
         where = f"argument {name!r} of {owner}"
         encoder = Encoder(where=where, outputs=True, file_digest=self._file_digest)
         encoder.write(value)
         files = tuple((file.name, self._file_digest(file.path)) for file in encoder.files)
         if not encoder.refs:
             digest = combine("argument", encoder.out)
-            parts = {} if type(value) is File else {f"argument {name}": digest.hex()}
+            parts = {} if kind is File else {f"argument {name}": digest.hex()}
         else:
             digest, parts = self._with_code(name, encoder, where)
-        return _Argument(
-            digest=digest,
-            leaves=tuple(encoder.leaves),
-            files=files,
-            parts=parts,
-        )
+        return _Argument(digest, encoder.leaves, files, parts)
 
     def _with_code(self, name: str, encoder: Encoder, where: str) -> tuple[bytes, dict[str, str]]:
         """Return the digest and parts of an argument that holds functions, classes or objects of such."""
@@ -269,6 +271,8 @@ class Signer:
         parts = dict(signed.parts)
         for name, argument in self._arguments[node.name]:
             chunks += (name.encode(), argument.digest)
+            if argument.parts:
+                parts.update(argument.parts)
             for leaf in argument.leaves:
                 content = signatures[leaf.node].outputs[leaf.name]
                 chunks.append(content.encode())
@@ -276,7 +280,6 @@ class Signer:
             for label, digest in argument.files:
                 chunks += (label.encode("utf-8", "surrogateescape"), digest)
                 parts[_free(f"file {label}", digest.hex(), parts)] = digest.hex()
-            parts.update(argument.parts)
         if node.operator.volatile:
             random = self._volatile.setdefault(node.name, os.urandom(16))
             chunks += (b"volatile", random)

@@ -58,10 +58,11 @@ class SourceFile:
                 for compiled in self._codes(at, code.co_flags & _ANNOTATIONS)
                 if compiled.co_name == code.co_name and same_code(compiled, code)
             }
+            statement = self._statements[at]
+            if lines and type(statement) is ast.FunctionDef and code.co_qualname == statement.name:
+                return [statement]
             if lines:
-                found = [
-                    node for node in _functions(self._statements[at]) if _matches(node, code.co_name, lines)
-                ]
+                found = [node for node in _functions(statement) if _matches(node, code.co_name, lines)]
                 if found:
                     return found
         return []
@@ -200,30 +201,40 @@ def _dump_function(node: Any, out: list[str], ours: Callable[[ast.expr], bool]) 
 
 def _dump(value: Any, out: list[str]) -> None:
     kind = value.__class__
-    if kind is list:
+    known = _FIELDS.get(kind)
+    if known is not None:
+        name, fields = known
+        out.append(name)
+        for field in fields:
+            inner = getattr(value, field, None)
+            cls = inner.__class__
+            if cls is str:
+                out.append(inner if inner.isidentifier() else repr(inner))
+            elif cls in _BARE:
+                # An operator: all there is to say is which.
+                out.append(_BARE[cls])
+            else:
+                _dump(_without_docstring(inner) if field == "body" and kind in _DOCUMENTED else inner, out)
+    elif kind is list:
         out.append(f"[{len(value)}")
         for item in value:
             _dump(item, out)
-    elif kind is str:
-        out.append(value if value.isidentifier() else repr(value))
     elif value is None:
         out.append("~")
-    elif kind is ast.Name:
-        out.append("=" + value.id)
     elif kind is ast.Constant:
         out.append(f"{value.value.__class__.__name__} {value.value!r}")
     elif isinstance(value, ast.AST):
         name, fields = _fields_of(kind)
-        out.append(name)
-        if kind in _DOCUMENTED:
-            for field in fields:
-                inner = getattr(value, field, None)
-                _dump(_without_docstring(inner) if field == "body" else inner, out)
-        else:
-            for field in fields:
-                _dump(getattr(value, field, None), out)
+        if not fields:
+            _BARE[kind] = name
+        _dump(value, out)
+    elif kind is str:
+        out.append(value if value.isidentifier() else repr(value))
     else:
         out.append(f"{kind.__name__} {value!r}")
+
+
+_BARE: dict[type, str] = {type(None): "~"}
 
 
 def _fields_of(kind: type) -> tuple[str, tuple[str, ...]]:
