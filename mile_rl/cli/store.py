@@ -146,7 +146,7 @@ def clear(store: Store = None, yes: Yes = False, json: Json = False) -> None:
     with _opened(store) as kept:
         count = len(kept.artifacts())
         if count and not yes:
-            if json or not sys.stdin.isatty():
+            if json or not is_asking_possible():
                 raise StoreError(f"this would delete {_artifacts(count)}: say --yes to do it without asking.")
             if not typer.confirm(f"Delete {_artifacts(count)} of {kept.info().root}?"):
                 console.out("nothing was deleted")
@@ -197,6 +197,11 @@ def verify(
             console.out("repaired" if repair else "not clean: mile store verify --repair clears it away")
     if not report.clean and not repair:
         raise SystemExit(1)
+
+
+def is_asking_possible() -> bool:
+    """Tell whether a person could answer a question."""
+    return sys.stdin.isatty()
 
 
 def _opened(folder: str | None) -> AbstractContextManager[ArtifactStore]:

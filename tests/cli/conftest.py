@@ -23,7 +23,7 @@ def scaled(x):
 
 @op(stage="preprocess")
 def read(path):
-    return [float(line) for line in open(path)]
+    return [float(line) for line in path.read_text().splitlines()]
 
 
 @op(stage="preprocess")

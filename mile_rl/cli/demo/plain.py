@@ -15,6 +15,7 @@ from typing import Any
 from mile_rl.cli.console import prints_go_to_stderr
 from mile_rl.cli.values import to_json
 from mile_rl.engine.loading import load_workflow, parse_arguments
+from mile_rl.workflows.file import File
 
 
 def run_plainly(reference: str, texts: Sequence[str]) -> dict[str, Any]:
@@ -25,9 +26,14 @@ def run_plainly(reference: str, texts: Sequence[str]) -> dict[str, Any]:
         texts: ``name=value`` texts.
     """
     flow = load_workflow(reference)
-    arguments = parse_arguments(flow, texts)
+    bound = flow.signature.bind(**parse_arguments(flow, texts))
+    bound.apply_defaults()
+    # Operators receive a declared file as its path, whoever calls them.
+    for name, value in bound.arguments.items():
+        if isinstance(value, File):
+            bound.arguments[name] = value.path
     start_ns = time.perf_counter_ns()
-    outputs = flow(**arguments)
+    outputs = flow(*bound.args, **bound.kwargs)
     elapsed_ns = time.perf_counter_ns() - start_ns
     return {"elapsed_ns": elapsed_ns, "outputs": to_json(outputs)}
 
