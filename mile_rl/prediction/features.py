@@ -18,7 +18,9 @@ from mile_rl.workflows.edits import EDIT_KINDS, STAGES
 Floats = NDArray[np.float64]
 
 PRIOR_WEIGHT = 3.0
-"""A person's own shares are pulled towards the prior as if it had been seen in so many iterations."""
+"""A person's own shares are pulled towards equal ones as if these had been seen in so many iterations."""
+
+PRIOR = np.full(len(CLASSES), 1 / len(CLASSES))
 
 CLASS_NAMES: tuple[str, ...] = (
     "runs",
@@ -120,12 +122,11 @@ PARAMETER_NAMES: tuple[str, ...] = (
 )
 
 
-def class_row(state: HistoryState, prior: Floats) -> Floats:
+def class_row(state: HistoryState) -> Floats:
     """Return the features of the whole history, shape (len(CLASS_NAMES),).
 
     Args:
         state: the history.
-        prior: how often each change class occurs in general, in the order of ``CLASSES``.
     """
     table = state.table
     assert table is not None, "a history has to be observed before it is described"
@@ -138,7 +139,7 @@ def class_row(state: HistoryState, prior: Floats) -> Floats:
             run += 1
     if len(state.classes) > 1:
         second[state.classes[-2]] = 1.0
-    share = (state.counts + PRIOR_WEIGHT * prior) / (state.hand + PRIOR_WEIGHT)
+    share = (state.counts + PRIOR_WEIGHT * PRIOR) / (state.hand + PRIOR_WEIGHT)
     decayed = state.decayed + (1 - state.decayed.sum()) * share
     touched = (0.0, 0.0, *state.n_touched)
     gaps = (-1.0, -1.0, *state.gap_s)
@@ -180,7 +181,7 @@ def class_row(state: HistoryState, prior: Floats) -> Floats:
                 math.log1p(state.memory.histories),
                 (state.memory.touched_share + 0.3) / (state.memory.hand + 1.0),
             ),
-            state.memory.shares(prior, PRIOR_WEIGHT),
+            state.memory.shares(PRIOR, PRIOR_WEIGHT),
         )
     )
 

@@ -58,7 +58,6 @@ class Model:
 
     Args:
         forests: by the names in ``SHAPES``.
-        prior: how often each change class occurs, in the order of ``CLASSES``.
         common: parameter name -> its most common values, each with the share of people who used it.
         name_rates: parameter name -> how often a parameter of that name moves.
         lags: per granularity, how likely a return goes 1, 2, … iterations back.
@@ -67,7 +66,6 @@ class Model:
     """
 
     forests: Mapping[str, Forest]
-    prior: NDArray[np.float64]
     common: Mapping[str, tuple[tuple[Scalar, float], ...]]
     name_rates: Mapping[str, float]
     lags: Mapping[str, NDArray[np.float64]]
@@ -80,7 +78,6 @@ class Model:
             "format": FORMAT,
             "features": {name: list(names) for name, names in SHAPES.items()},
             "forests": {name: forest.to_json() for name, forest in self.forests.items()},
-            "prior": self.prior.tolist(),
             "common": {name: [list(pair) for pair in pairs] for name, pairs in self.common.items()},
             "name_rates": dict(self.name_rates),
             "lags": {name: lags.tolist() for name, lags in self.lags.items()},
@@ -108,7 +105,6 @@ class Model:
                 )
         return cls(
             forests={name: Forest.from_json(forest) for name, forest in record["forests"].items()},
-            prior=np.asarray(record["prior"]),
             common={name: tuple((v, s) for v, s in pairs) for name, pairs in record["common"].items()},
             name_rates=record["name_rates"],
             lags={name: np.asarray(lags) for name, lags in record["lags"].items()},
@@ -118,13 +114,13 @@ class Model:
 
     def classes(self, state: HistoryState) -> NDArray[np.float64]:
         """Return P(change class) of the next iteration, in the order of ``CLASSES``."""
-        row = class_row(state, self.prior)[None]
+        row = class_row(state)[None]
         chances: NDArray[np.float64] = softmax(self.forests["classes"].raw(row))[0]
         return chances
 
     def stop(self, state: HistoryState) -> float:
         """Return P(there is no further iteration)."""
-        return float(sigmoid(self.forests["stop"].raw(class_row(state, self.prior)[None]))[0, 0])
+        return float(sigmoid(self.forests["stop"].raw(class_row(state)[None]))[0, 0])
 
     def touched(self, state: HistoryState, classes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(touched) of each node of the latest version, in its order."""

@@ -1,0 +1,360 @@
+"""Fitting the whole model from a dataset: six forests, the later ones fed by the earlier ones."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experiments.prediction.dataset import Dataset, Move, fold_of, weights, with_classes, with_nodes
+from experiments.prediction.grow import TreeSettings, grow, to_forest
+from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.memory import ValueKey, value_key
+from mile_rl.prediction.model import Model
+from mile_rl.prediction.sample import Tables
+from mile_rl.prediction.values import candidates, rows
+from mile_rl.workflows.edits import STAGES, Scalar
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MAX_LAG = 24
+MAX_ADDS = 12
+MAX_COMMON = 12
+MAX_NAMES = 400
+
+
+CHOSEN: Mapping[str, TreeSettings] = {
+    "classes": TreeSettings(rounds=150, rate=0.03, leaves=5, min_rows=60, l2=10.0, feature_share=0.3),
+    "stop": TreeSettings(rounds=60, rate=0.05, leaves=4, min_rows=60, l2=10.0, feature_share=0.3),
+    "touched": TreeSettings(rounds=100, rate=0.06, leaves=8, min_rows=200, l2=10.0, feature_share=0.4),
+    "moves": TreeSettings(rounds=60, rate=0.08, leaves=8, min_rows=200, l2=10.0, feature_share=0.5),
+    "values": TreeSettings(rounds=80, rate=0.08, leaves=10, min_rows=80, l2=5.0, feature_share=0.5),
+    "generated": TreeSettings(rounds=100, rate=0.06, leaves=8, min_rows=200, l2=10.0, feature_share=0.4),
+}
+"""Chosen on validation folds of the published histories; see docs/adr/0011-prediction.md."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitSettings:
+    """Settings of a fit.
+
+    Args:
+        seed: of the trees' choice of features.
+        inner_folds: folds over people by which one forest's answers become another one's features.
+        weight_power: a group of n decisions weighs n ** (1 - this).
+        trees: how each forest is grown, by its name.
+    """
+
+    seed: int = 0
+    inner_folds: int = 4
+    weight_power: float = 0.5
+    trees: Mapping[str, TreeSettings] = field(default_factory=lambda: dict(CHOSEN))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fitted:
+    """A fitted model, and the estimators behind it for scoring many rows at once."""
+
+    model: Model
+    estimators: Mapping[str, Any]
+
+    def classes(self, dataset: Dataset) -> Floats:
+        """Return P(change class) of every decision."""
+        return class_chances(self.estimators["classes"], dataset.rows)
+
+    def touched(self, dataset: Dataset, classes: Floats) -> Floats:
+        """Return P(touched) of every row of ``dataset.nodes``."""
+        chances: Floats = self.estimators["touched"].predict_proba(with_classes(dataset, classes))[:, 1]
+        return chances
+
+    def moves(self, dataset: Dataset, classes: Floats, touched: Floats) -> Floats:
+        """Return P(it moves) of every row of ``dataset.parameters``."""
+        table = with_nodes(dataset, classes, touched, self.model.name_rates)
+        chances: Floats = self.estimators["moves"].predict_proba(table)[:, 1]
+        return chances
+
+
+def class_chances(estimator: Any, table: Floats) -> Floats:
+    """Return P(change class), in the order of ``CLASSES``, whichever of them occurred in the fit."""
+    chances = np.full((len(table), len(CLASSES)), 1e-6)
+    chances[:, estimator.classes_] = estimator.predict_proba(table)
+    shares: Floats = chances / chances.sum(axis=1, keepdims=True)
+    return shares
+
+
+def fit(
+    dataset: Dataset,
+    train: Mask,
+    settings: FitSettings,
+    facts: Mapping[str, Any],
+    on_progress: Callable[[str], None] = lambda note: None,
+) -> Fitted:
+    """Fit the model on the decisions of ``train``.
+
+    Args:
+        dataset: all decisions.
+        train: which of them may be looked at.
+        settings: how.
+        facts: what is written into the model about where it came from.
+        on_progress: called with what is done next.
+    """
+    weight = weights(dataset.group, 0.0)
+    weight[train] = weights(dataset.group[train], settings.weight_power)
+    going_on = train & (dataset.y >= 0)
+    on_progress("change classes")
+    best = grow(
+        dataset.rows[going_on],
+        dataset.y[going_on],
+        weight[going_on],
+        settings.trees["classes"],
+        settings.seed,
+    )
+    classes = _out_of_fold_classes(dataset, going_on, weight, settings, best)
+    on_progress("end of history")
+    stop = grow(
+        dataset.rows[train],
+        (dataset.y[train] < 0).astype(np.int64),
+        weight[train],
+        settings.trees["stop"],
+        settings.seed,
+    )
+    on_progress("nodes touched")
+    node_train = going_on[dataset.node_decision]
+    nodes = with_classes(dataset, classes)
+    sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
+    node_weight = (weight / np.maximum(sizes, 1))[dataset.node_decision]
+    touched = grow(
+        nodes[node_train],
+        dataset.node_y[node_train],
+        node_weight[node_train],
+        settings.trees["touched"],
+        settings.seed,
+    )
+    on_progress("nodes touched, for drawing")
+    drawn = np.hstack([nodes, dataset.generated])
+    generated = grow(
+        drawn[node_train],
+        dataset.node_y[node_train],
+        node_weight[node_train],
+        settings.trees["generated"],
+        settings.seed,
+    )
+    on_progress("parameters")
+    rates = name_rates(dataset, going_on)
+    moves = _fit_moves(dataset, going_on, weight, nodes, node_weight, classes, rates, settings, touched)
+    on_progress("values")
+    common = common_values(dataset, going_on)
+    values = _fit_values(dataset, going_on, settings)
+    estimators = {
+        "classes": best,
+        "stop": stop,
+        "touched": touched,
+        "moves": moves,
+        "values": values,
+        "generated": generated,
+    }
+    model = Model(
+        forests={
+            name: to_forest(estimator, len(CLASSES) if name == "classes" else 2)
+            for name, estimator in estimators.items()
+        },
+        common={
+            name: common[name]
+            for name, _ in Counter({name: len(pairs) for name, pairs in common.items()}).most_common(
+                MAX_NAMES
+            )
+        },
+        name_rates=rates,
+        lags=_lags(dataset, going_on),
+        tables=_tables(dataset, going_on, weight),
+        facts=dict(facts),
+    )
+    return Fitted(model=model, estimators=estimators)
+
+
+def _out_of_fold_classes(
+    dataset: Dataset, train: Mask, weight: Floats, settings: FitSettings, best: Any
+) -> Floats:
+    """Return P(change class) of every decision; of those fitted on, from fits that did not see their group."""
+    chances = class_chances(best, dataset.rows)
+    folds = fold_of(dataset.group, settings.inner_folds)
+    for fold in range(settings.inner_folds):
+        inside, outside = train & (folds != fold), train & (folds == fold)
+        if inside.any() and outside.any():
+            part = grow(
+                dataset.rows[inside],
+                dataset.y[inside],
+                weight[inside],
+                settings.trees["classes"],
+                settings.seed,
+            )
+            chances[outside] = class_chances(part, dataset.rows[outside])
+    return chances
+
+
+def name_rates(dataset: Dataset, train: Mask) -> dict[str, float]:
+    """Return how often a parameter of a name moves, pulled towards the mean; names of one group are left out."""
+    rows_in = train[dataset.parameter_decision]
+    names = dataset.parameter_name[rows_in]
+    group = dataset.group[dataset.parameter_decision[rows_in]]
+    moved = dataset.parameter_y[rows_in]
+    if not len(names):
+        return {}
+    cells: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for name, own, hit in zip(names.tolist(), group.tolist(), moved.tolist()):
+        cell = cells[name][own]
+        cell[0] += hit
+        cell[1] += 1
+    mean = float(moved.mean())
+    rates = {}
+    for name, own_cells in cells.items():
+        if len(own_cells) >= 3:
+            shares = [hit / count for hit, count in own_cells.values()]
+            rates[name] = (sum(shares) + 2 * mean) / (len(shares) + 2)
+    return rates
+
+
+def _fit_moves(
+    dataset: Dataset,
+    train: Mask,
+    weight: Floats,
+    nodes: Floats,
+    node_weight: Floats,
+    classes: Floats,
+    rates: Mapping[str, float],
+    settings: FitSettings,
+    touched: Any,
+) -> Any:
+    chances: Floats = touched.predict_proba(nodes)[:, 1]
+    folds = fold_of(dataset.group, 2)[dataset.node_decision]
+    node_train = train[dataset.node_decision]
+    for fold in range(2):
+        inside, outside = node_train & (folds != fold), node_train & (folds == fold)
+        if inside.any() and outside.any():
+            part = grow(
+                nodes[inside],
+                dataset.node_y[inside],
+                node_weight[inside],
+                settings.trees["touched"],
+                settings.seed,
+            )
+            chances[outside] = part.predict_proba(nodes[outside])[:, 1]
+    chosen = train[dataset.parameter_decision]
+    sizes = np.bincount(dataset.parameter_decision, minlength=len(dataset.y))
+    own = (weight / np.sqrt(np.maximum(sizes, 1)))[dataset.parameter_decision]
+    table = with_nodes(dataset, classes, chances, rates)
+    return grow(
+        table[chosen], dataset.parameter_y[chosen], own[chosen], settings.trees["moves"], settings.seed
+    )
+
+
+Used = Mapping[str, Mapping[ValueKey, tuple[Scalar, frozenset[str]]]]
+
+
+def values_used(dataset: Dataset, train: Mask) -> Used:
+    """Return parameter name -> value -> the groups that used it in what may be looked at."""
+    used: dict[str, dict[ValueKey, tuple[Scalar, set[str]]]] = defaultdict(dict)
+    for move in dataset.moves:
+        if train[move.decision]:
+            group = str(dataset.group[move.decision])
+            for value in (*move.trace.values, move.value):
+                used[move.name].setdefault(value_key(value), (value, set()))[1].add(group)
+    return {
+        name: {key: (value, frozenset(groups)) for key, (value, groups) in own.items()}
+        for name, own in used.items()
+    }
+
+
+def common_values(
+    dataset: Dataset, train: Mask, *, without: str | None = None, used: Used | None = None
+) -> dict[str, tuple[tuple[Scalar, float], ...]]:
+    """Return parameter name -> its values, most common first, each with the share of groups that used it.
+
+    Args:
+        dataset: the decisions.
+        train: which of them may be looked at.
+        without: a group to leave out, so that nobody's own values are handed to them as common knowledge.
+        used: what :func:`values_used` returned, where it is known already.
+    """
+    if used is None:
+        used = values_used(dataset, train)
+    common = {}
+    for name, own in used.items():
+        groups = {group for _, members in own.values() for group in members} - {without}
+        counts = [(len(members - {without}), value) for value, members in own.values()]
+        least = 1 if without is not None else 2
+        best = sorted((pair for pair in counts if pair[0] >= least), key=lambda p: (-p[0], str(p[1])))
+        # a value longer than this is a text that somebody wrote, of no use to anybody else
+        kept = [(value, count / len(groups)) for count, value in best if len(str(value)) <= 40]
+        if len(groups) >= 1 and kept:
+            common[name] = tuple(kept[:MAX_COMMON])
+    return common
+
+
+def value_tables(
+    dataset: Dataset, moves: Sequence[Move], common_of: Callable[[str], Any]
+) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the candidates' rows of some moves, whether each is what the person chose, and whose move it is."""
+    tables, hits, owners = [], [], []
+    for index, move in enumerate(moves):
+        common = common_of(str(dataset.group[move.decision]))
+        found = candidates(move.name, move.trace, move.person, common)
+        if found:
+            tables.append(rows(move.name, move.trace, move.person, common, found))
+            key = value_key(move.value)
+            hits.append(np.array([other == key for other in found], dtype=np.int64))
+            owners.append(np.full(len(found), index))
+    return np.vstack(tables), np.concatenate(hits), np.concatenate(owners)
+
+
+def _fit_values(dataset: Dataset, train: Mask, settings: FitSettings) -> Any:
+    moves = [move for move in dataset.moves if train[move.decision]]
+    used = values_used(dataset, train)
+    groups = {str(dataset.group[move.decision]) for move in moves}
+    common = {group: common_values(dataset, train, without=group, used=used) for group in groups}
+    table, hit, owner = value_tables(dataset, moves, common.__getitem__)
+    own = weights(dataset.group[[move.decision for move in moves]], settings.weight_power)[owner]
+    return grow(table, hit, own, settings.trees["values"], settings.seed)
+
+
+def _lags(dataset: Dataset, train: Mask) -> dict[str, Floats]:
+    lags = {}
+    for name, run in (("run", True), ("commit", False)):
+        counts = np.ones(MAX_LAG) / np.arange(1, MAX_LAG + 1)
+        chosen = train & (dataset.back > 0) & (dataset.run == run)
+        own = weights(dataset.group[chosen], 0.5)
+        np.add.at(counts, np.minimum(dataset.back[chosen], MAX_LAG) - 1, own)
+        lags[name] = counts / counts.sum()
+    return lags
+
+
+def _tables(dataset: Dataset, train: Mask, weight: Floats) -> Tables:
+    adds: dict[str, Floats] = {}
+    kinds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for decision in np.flatnonzero(train):
+        where = "run" if dataset.run[decision] else "commit"
+        key = f"{where} {CLASSES[dataset.y[decision]].name}"
+        for stage in STAGES:
+            count = min(dataset.adds.get(decision, Counter())[stage], MAX_ADDS)
+            adds.setdefault(f"{key} {stage}", np.zeros(MAX_ADDS + 1))[count] += weight[decision]
+        own = dataset.kinds.get(decision, ())
+        for stage_name, kind in own:
+            kinds[f"{key} {stage_name}"][kind] += float(weight[decision]) / len(own)
+    gaps = {}
+    for where, run in (("run", True), ("commit", False)):
+        own_gaps = dataset.gap_s[train & (dataset.run == run) & (dataset.gap_s >= 0)]
+        steps = np.quantile(own_gaps, np.linspace(0.02, 0.98, 25)) if len(own_gaps) else np.array([60.0])
+        gaps[where] = tuple(round(float(gap), 1) for gap in steps)
+    return Tables(
+        adds={key: tuple(np.round(row / row.sum(), 5).tolist()) for key, row in adds.items()},
+        kinds={
+            key: {kind: round(share / sum(row.values()), 5) for kind, share in row.items()}
+            for key, row in kinds.items()
+        },
+        gaps_s=gaps,
+    )
