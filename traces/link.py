@@ -29,6 +29,7 @@ class Seen:
         components: in topological order.
         parent: index of the run it was edited from; ``PREVIOUS`` for the run before it, None for no run.
         edits: the edits where the source recorded them itself (the engine's catalog); None to compute them.
+        version: the version's digest where the source knows it, "" to compute it.
     """
 
     components: tuple[Component, ...]
@@ -40,6 +41,7 @@ class Seen:
     trials: int = 0
     scripted: bool = False
     edits: tuple[Edit, ...] | None = None
+    version: str = ""
 
 
 def link(runs: Sequence[Seen]) -> tuple[Iteration, ...]:
@@ -63,7 +65,7 @@ def link(runs: Sequence[Seen]) -> tuple[Iteration, ...]:
         parent = (index - 1 if index else None) if run.parent == PREVIOUS else run.parent
         if parent is not None and not 0 <= parent < index:
             raise ValueError(f"run {index} names {parent} as its parent, which does not stand before it")
-        key = version_key(run.components)
+        key = run.version or version_key(run.components)
         keys.append(key)
         edits = run.edits
         if edits is None:
