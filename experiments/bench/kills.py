@@ -101,7 +101,8 @@ def bench(systems: Sequence[System], folder: Path, *, kills: int, seed: int = 0)
         shared = Mile(budget_bytes=BUDGET_BYTES) if mile else system
         counts = killed_sessions(shared, here, kills=count, seed=seed)
         figures: list[tuple[str, float, float | None, str]] = [
-            ("runs compared", counts["runs"], None, f"{counts['late']} kills came after the end"),
+            ("kills", count, None, f"{counts['late']} of them came after the session's end"),
+            ("runs compared", counts["runs"], None, ""),
             ("wrong values", counts["wrong"], 0, ""),
             ("errors", counts["errors"], 0, ""),
             ("sessions that did not go on", not counts["finished"], 0, ""),
@@ -113,7 +114,7 @@ def bench(systems: Sequence[System], folder: Path, *, kills: int, seed: int = 0)
             Row(
                 section="SIGKILL at random instants",
                 system=system.name,
-                what=f"{what}, {count} kills",
+                what=what,
                 value=float(value),
                 bar=bar if mile else None,
                 note=note,
