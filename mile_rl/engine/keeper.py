@@ -64,7 +64,7 @@ class IterationKeeper:
         self._made_ns = np.zeros(len(prepared.layout.nodes), dtype=np.int64)
         self._deciding_ns = 0
         self._not_to_keep: dict[str, str] = dict(prepared.volatile)
-        self._pending_bytes = 0
+        self._used_bytes: int | None = None
         self._kept: dict[str, Kept] = dict(prepared.kept)
 
     def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
@@ -202,16 +202,16 @@ class IterationKeeper:
 
     def _ask(self, output: Output, candidate: Candidate, fate: Fate) -> bool:
         prepared = self._prepared
-        budget = Budget(
-            total_bytes=prepared.store.budget_bytes,
-            used_bytes=min(prepared.store.used_bytes() + self._pending_bytes, prepared.store.budget_bytes),
-        )
+        if self._used_bytes is None:
+            self._used_bytes = prepared.store.used_bytes()
+        total_bytes = prepared.store.budget_bytes
+        budget = Budget(total_bytes=total_bytes, used_bytes=min(self._used_bytes, total_bytes))
         decision = prepared.guard.admit(candidate, tuple(self._kept.values()), budget)
         fate.kept, fate.reason = decision.keep, decision.reason
         if not decision.keep:
             return False
         self._evict(decision.evict)
-        self._pending_bytes += candidate.size_bytes
+        self._used_bytes += candidate.size_bytes
         self._kept[candidate.signature] = prepared.kept_record(candidate)
         return True
 
@@ -244,7 +244,8 @@ class IterationKeeper:
         if not signatures:
             return
         prepared = self._prepared
-        prepared.store.evict(signatures)
+        freed_bytes = prepared.store.evict(signatures)
+        self._used_bytes = max(0, (self._used_bytes or 0) - freed_bytes)
         gone = set(signatures)
         for signature in gone:
             self._kept.pop(signature, None)
@@ -285,10 +286,13 @@ class IterationKeeper:
                 fate.size_bytes = put.size_bytes
                 prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
             else:
+                if put.size_bytes:
+                    # Given up half-way: this is how fast it was, or the same would be tried every time.
+                    prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
                 fate.kept, fate.reason = False, put.reason
                 self._kept.pop(signature, None)
                 prepared.layout.forget((output,))
-            self._pending_bytes -= size_bytes
+            self._used_bytes = (self._used_bytes or 0) + (put.size_bytes if put.kept else 0) - size_bytes
 
         self._writer.submit(write, size_bytes)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Final, Literal
 
-from mile_rl.planner.channel import Channel
+from mile_rl.planner.channel import PRIOR_LOAD_BYTES_PER_S, Channel
 
 __all__ = ["DEFAULT_COMPUTE_NS", "DEFAULT_SIZE_BYTES", "Channel", "Costs", "Estimate", "Measured", "Source"]
 
@@ -139,7 +139,7 @@ class Costs:
 
     def load_ns(self, codec: str, size_bytes: int) -> int:
         """Estimate how long loading ``size_bytes`` takes."""
-        return self.load_channels.get(codec, Channel(codec=codec)).load_ns(size_bytes)
+        return self.load_channels.get(codec, _unmeasured_load(codec)).load_ns(size_bytes)
 
     def write_ns(self, codec: str, size_bytes: int) -> int:
         """Estimate how long writing ``size_bytes`` takes."""
@@ -147,13 +147,17 @@ class Costs:
 
     def loaded(self, codec: str, size_bytes: int, elapsed_ns: int) -> None:
         """Learn from a load that took ``elapsed_ns``."""
-        channel = self.load_channels.get(codec, Channel(codec=codec))
+        channel = self.load_channels.get(codec, _unmeasured_load(codec))
         self.load_channels[codec] = channel.updated(size_bytes, elapsed_ns)
 
     def written(self, codec: str, size_bytes: int, elapsed_ns: int) -> None:
         """Learn from a write that took ``elapsed_ns``."""
         channel = self.write_channels.get(codec, Channel(codec=codec))
         self.write_channels[codec] = channel.updated(size_bytes, elapsed_ns)
+
+
+def _unmeasured_load(codec: str) -> Channel:
+    return Channel(codec=codec, bytes_per_s=PRIOR_LOAD_BYTES_PER_S)
 
 
 def _recent() -> defaultdict[str, deque[int]]:

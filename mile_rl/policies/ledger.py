@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final
 
 from mile_rl.errors import SettingsError
@@ -69,7 +69,7 @@ class Ledger:
 
     def state(self) -> dict[str, int]:
         """Return the sums as a JSON object."""
-        return {name: value for name, value in asdict(self).items() if name in _COUNTS}
+        return {name: getattr(self, name) for name in _COUNTS}
 
     def changes(self) -> dict[str, int]:
         """Return by how much each sum has changed since :meth:`restore`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -158,17 +159,24 @@ class Versions:
         """Return normalised distribution name -> (metadata folder, version) of a folder of packages."""
         known = self._listings.get(site)
         if known is None:
-            known = self._listings[site] = {}
             try:
-                names = sorted(os.listdir(site))
+                known = _listed(site, os.stat(site).st_mtime_ns)
             except OSError:
-                names = []
-            for name in names:
-                stem, dot, suffix = name.rpartition(".")
-                if dot and suffix in ("dist-info", "egg-info") and "-" in stem:
-                    distribution, version = stem.split("-")[:2]
-                    known[_normal(distribution)] = (name, version)
+                known = {}
+            self._listings[site] = known
         return known
+
+
+@functools.lru_cache(maxsize=32)
+def _listed(site: str, mtime_ns: int) -> dict[str, tuple[str, str]]:
+    """Return what a folder of packages holds; installing or removing one renews the folder's time."""
+    known: dict[str, tuple[str, str]] = {}
+    for name in sorted(os.listdir(site)):
+        stem, dot, suffix = name.rpartition(".")
+        if dot and suffix in ("dist-info", "egg-info") and "-" in stem:
+            distribution, version = stem.split("-")[:2]
+            known[_normal(distribution)] = (name, version)
+    return known
 
 
 def _normal(name: str) -> str:
