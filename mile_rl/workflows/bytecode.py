@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import enum
 import opcode
 import sys
-from dataclasses import dataclass
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -40,8 +38,7 @@ class Import(NamedTuple):
     attribute: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
+class Scan(NamedTuple):
     """What a code object, with those nested in it, uses from outside.
 
     Args:
@@ -66,47 +63,37 @@ _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINA
 _CALLS = frozenset(("PRECALL", "CALL", "CALL_KW", "KW_NAMES"))
 
 
-class _Kind(enum.Enum):
-    """What an instruction's argument means."""
-
-    OTHER = enum.auto()
-    SKIPPED = enum.auto()
-    EXTENDED = enum.auto()
-    NAME = enum.auto()
-    SHIFTED = enum.auto()
-    CONST = enum.auto()
-    LOCAL = enum.auto()
-    PAIR = enum.auto()
-    PLAIN = enum.auto()
+# What an instruction's argument means. Plain integers: this is looked at for every instruction.
+_SKIP, _OTHER, _NAME, _SHIFTED, _CONST, _LOCAL, _PAIR, _PLAIN, _EXTENDED = range(9)
 
 
-def _kind(name: str) -> tuple[str, _Kind]:
+def _kind(name: str) -> tuple[str, int]:
     if name == "EXTENDED_ARG":
-        return name, _Kind.EXTENDED
+        return name, _EXTENDED
     if name in _QUIET:
-        return name, _Kind.SKIPPED
+        return name, _SKIP
     if name == "LOAD_GLOBAL" or (name == "LOAD_ATTR" and _NEW):
-        return name, _Kind.SHIFTED
+        return name, _SHIFTED
     if name.startswith(("LOAD_FAST_LOAD", "STORE_FAST_", "LOAD_FAST_BORROW_LOAD")):
-        return name, _Kind.PAIR
+        return name, _PAIR
     if name.startswith("LOAD_FAST"):
-        return "LOAD_FAST", _Kind.LOCAL
+        return "LOAD_FAST", _LOCAL
     if name in _CELLS or name in ("STORE_FAST", "STORE_DEREF"):
-        return name, _Kind.LOCAL
+        return name, _LOCAL
     if name in ("LOAD_CONST", "LOAD_CONST_IMMORTAL"):
-        return "LOAD_CONST", _Kind.CONST
+        return "LOAD_CONST", _CONST
     if name in _ATTRIBUTES | _GLOBALS | _STORES | {"IMPORT_NAME", "IMPORT_FROM", "DELETE_GLOBAL"}:
-        return name, _Kind.NAME
+        return name, _NAME
     if name == "LOAD_SMALL_INT":
-        return "LOAD_CONST", _Kind.PLAIN
+        return "LOAD_CONST", _PLAIN
     if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
-        return name, _Kind.PLAIN
-    return "", _Kind.OTHER
+        return name, _PLAIN
+    return "", _OTHER
 
 
-_OTHER: tuple[str, Any] = ("", None)
-_KINDS = [_Kind.SKIPPED] * 256
+_KINDS = [_SKIP] * 256
 _NAMES = [""] * 256
+_BREAK: tuple[str, Any] = ("", None)
 for _opname, _number in opcode.opmap.items():
     if _number < 256 and _number:
         _NAMES[_number], _KINDS[_number] = _kind(_opname)
@@ -138,24 +125,24 @@ def _instructions(code: CodeType) -> list[tuple[str, Any]]:
     raw = code.co_code
     for number, low in zip(raw[::2], raw[1::2]):
         kind = _KINDS[number]
-        if kind is _Kind.SKIPPED:
+        if not kind:
             continue
-        if kind is _Kind.EXTENDED:
+        if kind == _EXTENDED:
             extended = (extended | low) << 8
             continue
         argument, extended = extended | low, 0
         name = _NAMES[number]
-        if kind is _Kind.OTHER:
-            found.append(_OTHER)
-        elif kind is _Kind.NAME:
+        if kind == _OTHER:
+            found.append(_BREAK)
+        elif kind == _NAME:
             found.append((name, names[argument]))
-        elif kind is _Kind.SHIFTED:
+        elif kind == _SHIFTED:
             found.append((name, names[argument >> 1]))
-        elif kind is _Kind.CONST:
+        elif kind == _CONST:
             found.append((name, consts[argument]))
-        elif kind is _Kind.LOCAL:
+        elif kind == _LOCAL:
             found.append((name, cells(argument)))
-        elif kind is _Kind.PAIR:
+        elif kind == _PAIR:
             # Two in one, from Python 3.13 on.
             first = "STORE_FAST" if name.startswith("STORE") else "LOAD_FAST"
             second = "STORE_FAST" if name.endswith("STORE_FAST") else "LOAD_FAST"

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from mile_rl.workflows.bytecode import Import, Scan, Use, code_digest, scan
 from mile_rl.workflows.source import Sources, tree_digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
+class Code(NamedTuple):
     """What is known of a code object; it cannot change, so it is known for good.
 
     Args:

@@ -8,6 +8,7 @@ bulk content (big buffers, files) through xxh3.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,6 +150,27 @@ def digest_file(path: Path) -> bytes:
         raise MissingFile(
             f"{str(path)!r} cannot be read ({error.strerror or error}); check its permissions."
         ) from None
+
+
+class FileDigests:
+    """Digests files, each at most once in its life: what counts in a run is what stood there at its start."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[Path, bytes] = {}
+
+    def __call__(self, path: Path) -> bytes:
+        """Return the digest of a file's or a folder's content; see :func:`digest_file`."""
+        known = self._known.get(path)
+        if known is None:
+            known = self._known[path] = digest_file(path)
+        return known
+
+    def forget(self, paths: Iterable[Path]) -> None:
+        """Look at some files again when they are next asked for."""
+        for path in paths:
+            self._known.pop(path, None)
 
 
 def _digest_content(path: str) -> bytes:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,8 @@ from mile_rl.workflows.packages import (
     origin_of_module,
     origin_of_name,
 )
-from mile_rl.workflows.resolve import Everything, Found, Resolver, Text, Whole
+from mile_rl.workflows.resolve import Everything, Found, Resolved, Resolver, Text, Whole
+from mile_rl.workflows.source import Sources
 
 Target = tuple[str, int | None]
 """What a name leads to, in words, and its item where it is the person's own code or a value."""
@@ -34,13 +33,14 @@ _GENERATED = frozenset(
 _NOTEBOOK = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open"))
 
 
-@dataclass(slots=True, kw_only=True)
 class Item:
     """A function, class, module or value that is reached.
 
     Args:
-        kind: "helper", "class", "module" or "constant".
+        kind: "helper", "class", "module", "installed" or "constant".
         label: its name for people, without the kind.
+
+    Attributes:
         local: digest of what it is by itself.
         refs: the items that it refers to.
         constants: label -> (digest, whether it can change in place) of the values that it refers to by name.
@@ -48,17 +48,27 @@ class Item:
         environment: environment variables that it reads.
         warnings: what cannot be followed in it, with the remedy.
         stores: whether it assigns to globals or attributes.
+        loose: whether it is there only because code that evaluates text may use anything.
+        error: why it could not be digested.
     """
 
-    kind: str
-    label: str
-    local: bytes = b""
-    refs: list[int] = field(default_factory=list)
-    constants: dict[str, tuple[str, bool]] = field(default_factory=dict)
-    packages: set[str] = field(default_factory=set)
-    environment: set[str] = field(default_factory=set)
-    warnings: list[str] = field(default_factory=list)
-    stores: bool = False
+    __slots__ = (
+        "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs", "stores",
+        "warnings",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, label: str) -> None:
+        self.kind = kind
+        self.label = label
+        self.local = b""
+        self.refs: list[int] = []
+        self.constants: dict[str, tuple[str, bool]] = {}
+        self.packages: set[str] = set()
+        self.environment: set[str] = set()
+        self.warnings: list[str] = []
+        self.stores = False
+        self.loose = False
+        self.error: MileError | None = None
 
 
 class Reach:
@@ -75,8 +85,6 @@ class Reach:
         file_digest: Callable[[Path], bytes] = digest_file,
         versions: Versions | None = None,
     ) -> None:
-        from mile_rl.workflows.source import Sources
-
         self.items: list[Item] = []
         self.versions = versions or Versions()
         self._finals: dict[int, bytes] = {}
@@ -85,6 +93,7 @@ class Reach:
         # What is known by its id is held here, so that no other object can take the id.
         self._alive: list[object] = []
         self._pending: list[tuple[Callable[..., None], Item, Any]] = []
+        self._checked: set[int] = set()
         self._sources = Sources()
         self._resolver = Resolver()
 
@@ -100,17 +109,19 @@ class Reach:
         else:
             index = self._value(function, _label(function), where)
         self._drain()
+        self._check(index)
         return index
 
     def code(self, code: Any, where: str) -> int:
         """Return the item of a function, class, module or wrapper."""
-        item = Item(kind="constant", label=where)
+        item = Item("constant", where)
         words, index = self._target(code, item)
         if index is None:
             index = len(self.items)
             item.local = combine("text", words.encode())
             self.items.append(item)
         self._drain()
+        self._check(index)
         return index
 
     def final(self, index: int) -> bytes:
@@ -128,6 +139,10 @@ class Reach:
                 stack.extend(self.items[index].refs)
         return [self.items[index] for index in sorted(seen)]
 
+    def let_go_of_sources(self) -> None:
+        """Free the syntax trees; they are read again should more code come."""
+        self._sources = Sources()
+
     def package_parts(self, codes: Iterable[Any]) -> list[bytes]:
         """Return what stands for the packages and environment variables that some code uses."""
         from mile_rl.workflows.environment import surroundings
@@ -141,7 +156,7 @@ class Reach:
         if known is None:
             known = self._known[key] = len(self.items)
             self._alive.append(value)
-            item = Item(kind=kind, label=label)
+            item = Item(kind, label)
             self.items.append(item)
             # Built later: reaching deep must not recurse deep.
             self._pending.append((build, item, value))
@@ -150,7 +165,30 @@ class Reach:
     def _drain(self) -> None:
         while self._pending:
             build, item, value = self._pending.pop()
-            build(item, value)
+            try:
+                build(item, value)
+            except MileError as error:
+                # An error only if the item is needed; see _check.
+                item.error = error
+                item.local = combine("unknown", item.label.encode())
+                item.warnings.append(
+                    f"code that evaluates text may reach {item.label}, but it does not count: {error}"
+                )
+
+    def _check(self, root: int) -> None:
+        """Raise if anything is unknown that an item reaches by more than the bare possibility."""
+        seen = set()
+        stack = [root]
+        while stack:
+            index = stack.pop()
+            if index not in seen and index not in self._checked:
+                seen.add(index)
+                item = self.items[index]
+                if item.error is not None:
+                    raise item.error
+                if not item.loose:
+                    stack.extend(item.refs)
+        self._checked |= seen
 
     def _is_own_function(self, function: types.FunctionType) -> bool:
         space = function.__globals__
@@ -226,14 +264,19 @@ class Reach:
         key = ("value", id(value))
         if not scalar and key in self._known:
             return self._known[key]
-        item = Item(kind="constant", label=label)
+        item = Item("constant", label)
         index = len(self.items)
         self.items.append(item)
         if not scalar:
             self._known[key] = index
             self._alive.append(value)
         encoder = Encoder(where=where, file_digest=self._file_digest)
-        encoder.write(value)
+        try:
+            encoder.write(value)
+        except MileError:
+            # Whoever needs it next must hear of it too.
+            self._known.pop(key, None)
+            raise
         self._alive.append(encoder)
         words = []
         for ref in encoder.refs:
@@ -244,7 +287,7 @@ class Reach:
         item.local = combine("constant", encoder.out, *words)
         return index
 
-    def _slot(self, item: Item, slots: list[bytes], name: str, found: Found, label: str) -> None:
+    def _slot(self, item: Item, slots: list[bytes], name: str, found: Resolved, label: str) -> None:
         """Note that an item refers to something under a name."""
         if isinstance(found, Text):
             words: str = found.words
@@ -252,16 +295,16 @@ class Reach:
                 self._use_package(item, found.package)
         elif isinstance(found, Everything):
             words = "every module"
-            modules = [m for m in list(sys.modules.values()) if isinstance(m, types.ModuleType)]
-            for module in sorted(
-                {id(m): m for m in modules if _is_whole(m)}.values(), key=lambda m: canonical_name(m.__name__)
-            ):
-                item.refs.append(self._target(module, item)[1] or 0)
+            item.refs.extend(
+                self._add("loose", "module", module, canonical_name(module.__name__), self._build_loose)
+                for module in _modules()
+            )
         else:
+            index: int | None
             value = found.space if isinstance(found, Whole) else found.value
             if isinstance(value, dict) and isinstance(found, Whole):
-                name_ = canonical_name(str(value.get("__name__", "")))
-                words, index = f"module {name_}", self._space(value, name_)
+                inside = canonical_name(str(value.get("__name__", "")))
+                words, index = f"module {inside}", self._space(value, inside)
             else:
                 where = f"{label or item.label!r}, which {item.label} uses,"
                 words, index = self._target(value, item, label=label, where=where)
@@ -379,7 +422,7 @@ class Reach:
         slots.append(repr((*flags, str(getattr(each, "_field_type", "")))).encode())
         for name in ("default", "default_factory", "metadata"):
             value = getattr(each, name)
-            if value is not dataclasses.MISSING:
+            if type(value).__name__ != "_MISSING_TYPE":
                 self._slot(item, slots, f"{each.name} {name}", Found(value), f"{item.label}.{each.name}")
 
     def _build_module(self, item: Item, module: types.ModuleType) -> None:
@@ -393,6 +436,12 @@ class Reach:
             return
         self._build_space(item, vars(module))
 
+    def _build_loose(self, item: Item, module: types.ModuleType) -> None:
+        """Build one of all modules, most of which have nothing to do with the code: what cannot be digested
+        in it is no error, but is said."""
+        item.loose = True
+        self._build_module(item, module)
+
     def _build_space(self, item: Item, space: dict[str, Any]) -> None:
         slots: list[bytes] = []
         notebook = space.get("__name__") == "__main__" and "__file__" not in space
@@ -401,7 +450,15 @@ class Reach:
                 continue
             if notebook and (name.startswith("_") or name in _NOTEBOOK):
                 continue
-            self._slot(item, slots, name, Found(space[name]), f"{item.label}.{name}")
+            try:
+                self._slot(item, slots, name, Found(space[name]), f"{item.label}.{name}")
+            except MileError as error:
+                if not item.loose:
+                    raise
+                slots.append(f"{name}: {type(space[name]).__qualname__}".encode())
+                item.warnings.append(
+                    f"code that evaluates text may use anything, but this does not count: {error}"
+                )
         item.local = combine("module", item.label.encode(), *slots)
 
 
@@ -426,11 +483,16 @@ def _is_code(value: Any) -> bool:
     return isinstance(value, types.FunctionType | type | types.ModuleType) or is_wrapper(value)
 
 
-def _is_whole(module: types.ModuleType) -> bool:
-    return (
-        bool(vars(module).get("__file__") or module.__name__ == "__main__")
+def _modules() -> list[types.ModuleType]:
+    """Return all loaded modules of the person's, in an order that is always the same."""
+    found = {
+        id(module): module
+        for module in list(sys.modules.values())
+        if isinstance(module, types.ModuleType)
+        and (vars(module).get("__file__") or module.__name__ == "__main__")
         and origin_of_module(module) == "own"
-    )
+    }
+    return sorted(found.values(), key=lambda module: canonical_name(module.__name__))
 
 
 def _is_generated(value: Any, *, dataclass: bool, fields: Sequence[str] | None) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mile_rl.errors import MissingFile
 from mile_rl.workflows.dag import Dag, Node, Output
-from mile_rl.workflows.digest import SCHEMA, combine, digest_file
+from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
 from mile_rl.workflows.encode import SCALARS, Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
@@ -55,8 +55,7 @@ class _Argument(NamedTuple):
     parts: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(slots=True, kw_only=True)
-class _Signed:
+class _Signed(NamedTuple):
     """An operator, digested."""
 
     digest: bytes
@@ -81,9 +80,9 @@ class Signer:
     def __init__(self, *, hidden: Mapping[str, Sequence[Path]] | None = None) -> None:
         self.warnings: list[str] = []
         self._hidden: dict[str, Sequence[Path]] = dict(hidden or {})
-        self._files: dict[Path, bytes] = {}
+        self._files = FileDigests()
         self._versions = Versions()
-        self._reach = Reach(file_digest=self._file_digest, versions=self._versions)
+        self._reach = Reach(file_digest=self._files, versions=self._versions)
         # By identity, and holding each: an operator may be made within a run and let go.
         self._operators: dict[int, tuple[Operator[..., Any], _Signed]] = {}
         self._arguments: dict[str, list[tuple[str, _Argument]]] = {}
@@ -104,6 +103,7 @@ class Signer:
             signed = self._operator(node)
             self._arguments[name] = self._bound(node, signed)
             signatures[name] = self._node(node, signed, signatures)
+        self._reach.let_go_of_sources()
         return signatures
 
     def resign(
@@ -122,8 +122,7 @@ class Signer:
             hidden_files: all files that it opens undeclared.
         """
         self._hidden[signatures[node].base] = tuple(hidden_files)
-        for path in hidden_files:
-            self._files.pop(path, None)
+        self._files.forget(hidden_files)
         current = dict(signatures)
         changed: dict[str, NodeSignature] = {}
         for name, each in dag.nodes.items():
@@ -159,7 +158,7 @@ class Signer:
             or any(mutable for item in signed.items for _, mutable in item.constants.values())
         ):
             return ()
-        now = Reach(file_digest=self._file_digest, versions=self._versions)
+        now = Reach(file_digest=self._files, versions=self._versions)
         try:
             root = now.operator(operator.function, f"the code of {operator.name}")
         except Exception:
@@ -242,9 +241,9 @@ class Signer:
             digest = combine("argument", out)
             return _Argument(digest, (), (), {f"argument {name}": digest.hex()})
         where = f"argument {name!r} of {owner}"
-        encoder = Encoder(where=where, outputs=True, file_digest=self._file_digest)
+        encoder = Encoder(where=where, outputs=True, file_digest=self._files)
         encoder.write(value)
-        files = tuple((file.name, self._file_digest(file.path)) for file in encoder.files)
+        files = tuple((file.name, self._files(file.path)) for file in encoder.files)
         if not encoder.refs:
             digest = combine("argument", encoder.out)
             parts = {} if kind is File else {f"argument {name}": digest.hex()}
@@ -300,7 +299,7 @@ class Signer:
         found = []
         for path in files:
             try:
-                content = _names_digest(path) if path.is_dir() else self._file_digest(path)
+                content = _names_digest(path) if path.is_dir() else self._files(path)
             except (MissingFile, OSError):
                 content = combine("missing")
             found.append((os.fsencode(path.name), content))
@@ -308,12 +307,6 @@ class Signer:
         for name, content in found:
             parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
         return combine("hidden", base, *(chunk for pair in found for chunk in pair))
-
-    def _file_digest(self, path: Path) -> bytes:
-        known = self._files.get(path)
-        if known is None:
-            known = self._files[path] = digest_file(path)
-        return known
 
 
 def _names_digest(folder: Path) -> bytes:

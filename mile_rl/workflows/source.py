@@ -206,9 +206,11 @@ def _dump(value: Any, out: list[str]) -> None:
         name, fields = known
         out.append(name)
         for field in fields:
-            inner = getattr(value, field, None)
+            inner: Any = getattr(value, field, None)
             cls = inner.__class__
-            if cls is str:
+            if cls is ast.Name:
+                out.append("=" + inner.id)
+            elif cls is str:
                 out.append(inner if inner.isidentifier() else repr(inner))
             elif cls in _BARE:
                 # An operator: all there is to say is which.
@@ -218,7 +220,12 @@ def _dump(value: Any, out: list[str]) -> None:
     elif kind is list:
         out.append(f"[{len(value)}")
         for item in value:
-            _dump(item, out)
+            if item.__class__ is ast.Name:
+                out.append("=" + item.id)
+            else:
+                _dump(item, out)
+    elif kind is ast.Name:
+        out.append("=" + value.id)
     elif value is None:
         out.append("~")
     elif kind is ast.Constant:

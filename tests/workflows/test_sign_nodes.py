@@ -6,6 +6,7 @@ import gc
 import os
 import random
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from projects import imported, signed
 from sklearn.linear_model import Ridge
 
 from mile_rl.errors import MissingFile, UnhashableValue
-from mile_rl.workflows import sign
+from mile_rl.workflows import digest, sign
 from mile_rl.workflows.file import File
 from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.operator import op
@@ -315,8 +316,8 @@ def test_a_file_is_digested_once_a_run(tmp_path, monkeypatch):
     data = tmp_path / "rows.csv"
     data.write_text("1")
     read = []
-    digest_file = sign.digest_file
-    monkeypatch.setattr(sign, "digest_file", lambda path: read.append(path) or digest_file(path))
+    digest_file = digest.digest_file
+    monkeypatch.setattr(digest, "digest_file", lambda path: read.append(path) or digest_file(path))
     nodes(lambda: join([load(File(data)), load(File(data), C=2)]))
     assert read == [data]
 
@@ -461,3 +462,69 @@ def wf(): return run([1])
         "helper tools.clean", "package numpy", "python", "format", "argument x", "argument C",
     ]  # fmt: skip
     assert signature.parts["package numpy"] == np.__version__
+
+
+def test_a_hidden_folder_counts_by_its_names(tmp_path):
+    (tmp_path / "data").mkdir()
+    dag = Flow(wired_for_hidden).capture()
+    hidden = {Signer().sign(dag)["load[a]"].base: [tmp_path / "data"]}
+    before = Signer(hidden=hidden).sign(dag)["load[a]"]
+    (tmp_path / "data" / "x").write_text("1")
+    after = Signer(hidden=hidden).sign(dag)["load[a]"]
+    assert before.base == after.base
+    assert before.digest != after.digest
+
+
+TWICE = """
+from mile_rl.workflows.operator import op
+import threading
+import weakref
+LOCK = threading.Lock()
+def helper(x: LOCK): return x
+@op
+def run(x: LOCK): return helper(x){more}
+def wf(): return run(1)
+"""
+
+
+def test_what_an_annotation_may_be_a_use_may_not(tmp_path):
+    # The lock is met first where it does not matter; that must not let it pass where it does.
+    assert signed(tmp_path / "a", {"wf.py": TWICE.format(more="")}).digest
+    with pytest.raises(UnhashableValue, match="LOCK"):
+        signed(tmp_path / "b", {"wf.py": TWICE.format(more=", LOCK")})
+    lock = threading.Lock()
+
+    def two(a: lock = None, b: lock = lock):  # type: ignore[valid-type]
+        return a
+
+    for _ in range(2):
+        with pytest.raises(UnhashableValue, match=r"two\(b\)"):
+            nodes(lambda: load(two))
+
+
+def test_code_that_evaluates_text_says_what_it_might_reach_and_does_not_count(tmp_path):
+    text = "from mile_rl.workflows.operator import op\nimport tools\n@op\ndef run(x): return eval(x){}\ndef wf(): return run(1)\n"
+    tools = "import threading\nLOCK = threading.Lock()\nN = {}\ndef go(): return LOCK\n"
+    digests = set()
+    for n in (1, 2):
+        with imported(tmp_path / str(n), {"wf.py": text.format(""), "tools.py": tools.format(n)}) as dag:
+            signer = Signer()
+            digests.add(signer.sign(dag)["run"].digest)
+            assert any("tools.LOCK" in warning for warning in signer.warnings)
+    assert len(digests) == 2
+    with pytest.raises(UnhashableValue, match=r"tools\.LOCK"):
+        signed(tmp_path / "b", {"wf.py": text.format(", tools.LOCK"), "tools.py": tools.format(1)})
+
+
+def test_a_signer_is_freed_at_once():
+    # It holds arguments; the memory of a run must not wait for the garbage collector.
+    dag = Flow(lambda: load(np.arange(3), C=helper)).capture()
+    gc.disable()
+    try:
+        signer = Signer()
+        signer.sign(dag)
+        held = weakref.ref(signer._reach)
+        del signer
+        assert held() is None
+    finally:
+        gc.enable()
