@@ -329,7 +329,9 @@ def _metrics(outputs: Any, name: str = "") -> Iterator[tuple[str, float]]:
         for position, value in enumerate(outputs[:20]):
             yield from _metrics(value, f"{name}.{position}" if name else str(position))
     elif isinstance(outputs, int | float) and not isinstance(outputs, bool):
-        yield name or "result", float(outputs)
+        # An integer may be too large for a float; it is no metric then.
+        if abs(outputs) < 1e308 or outputs != outputs:
+            yield name or "result", float(outputs)
     elif getattr(outputs, "shape", None) == () and hasattr(outputs, "item"):
         number = outputs.item()
         if isinstance(number, int | float) and not isinstance(number, bool):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from mile_rl.engine.writer import Writer
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
+from mile_rl.store.results import PutResult
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.sign import NodeSignature
 
@@ -65,10 +67,12 @@ class IterationKeeper:
         self._deciding_ns = 0
         self._not_to_keep: dict[str, str] = dict(prepared.volatile)
         self._used_bytes: int | None = None
+        self._written: deque[tuple[Output, str, int, PutResult]] = deque()
         self._kept: dict[str, Kept] = dict(prepared.kept)
 
     def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
         """Return the prepared plan at first; later the best way on from what is in memory."""
+        self._hear_of_writes()
         layout = self._prepared.layout
         if self._first_plan:
             self._first_plan = False
@@ -171,6 +175,7 @@ class IterationKeeper:
 
     def decide(self, output: Output, held: Held) -> bool:
         """Ask the guard and the policy, unless it is plain that nothing can be gained."""
+        self._hear_of_writes()
         fate = self.fates.setdefault(output, Fate())
         prepared = self._prepared
         signature = self._signature(output)
@@ -281,18 +286,7 @@ class IterationKeeper:
             deadline_ns = self._clock_ns() + prepared.guard.allowance_ns()
             put = prepared.store.put(signature, value, meta=meta, deadline_ns=deadline_ns)
             prepared.guard.written(signature, put.elapsed_ns)
-            fate.write_ns = put.elapsed_ns
-            if put.kept:
-                fate.size_bytes = put.size_bytes
-                prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
-            else:
-                if put.size_bytes:
-                    # Given up half-way: this is how fast it was, or the same would be tried every time.
-                    prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
-                fate.kept, fate.reason = False, put.reason
-                self._kept.pop(signature, None)
-                prepared.layout.forget((output,))
-            self._used_bytes = (self._used_bytes or 0) + (put.size_bytes if put.kept else 0) - size_bytes
+            self._written.append((output, signature, size_bytes, put))
 
         self._writer.submit(write, size_bytes)
 
@@ -300,10 +294,25 @@ class IterationKeeper:
         """Wait until everything that is to be kept is written."""
         self._writer.drain()
         self._writer.close()
+        self._hear_of_writes()
 
-    def failed_at(self, node: str, elapsed_ns: int) -> None:
-        """Note how long a failing node ran."""
-        self.elapsed_ns[node] = elapsed_ns
+    def _hear_of_writes(self) -> None:
+        """Take note of the writes that have ended. Only the thread that executes changes anything here."""
+        prepared = self._prepared
+        while self._written:
+            output, signature, size_bytes, put = self._written.popleft()
+            fate = self.fates[output]
+            fate.write_ns = put.elapsed_ns
+            if put.size_bytes and put.codec and put.elapsed_ns:
+                # Of a write given up half-way too, or the same would be tried every time.
+                prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
+            if put.kept:
+                fate.size_bytes = put.size_bytes
+            else:
+                fate.kept, fate.reason = False, put.reason
+                self._kept.pop(signature, None)
+                prepared.layout.forget((output,))
+            self._used_bytes = (self._used_bytes or 0) + (put.size_bytes if put.kept else 0) - size_bytes
 
     def saved_ns(self) -> int:
         """Return the measured time of what was not computed, less the time of the loads."""
