@@ -247,7 +247,9 @@ def _prepared(
     layout = Layout(dag)
     version = versions.version_digest(dag, signatures, layout.nodes)
     same = previous is not None and previous.record.version == version
-    nodes = old if same else versions.describe(dag, signatures, layout.nodes)
+    # Two equal nodes make one version, whichever of them is needed; then the names can differ.
+    unchanged = same and [node.name for node in old] == layout.nodes
+    nodes = old if unchanged else versions.describe(dag, signatures, layout.nodes)
     edits = () if previous is None or same else diff(old, nodes)
     returned_to = None if previous is None or same else catalog.latest_of_version(workflow, version)
     artifacts = {artifact.signature: artifact for artifact in catalog.artifacts()}
