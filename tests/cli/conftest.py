@@ -83,7 +83,7 @@ class Mile:
     def process(self, *arguments):
         """Run in a process of its own and return (exit code, standard output, standard error)."""
         with self.start(*arguments) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=300)
         return process.returncode, out, err
 
     def __call__(self, *arguments, input=None):

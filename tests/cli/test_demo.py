@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,25 +182,46 @@ class TestPicture:
             picture.write_html(tmp_path / "no" / "a.html", "digits", RUNS)
 
 
+@pytest.fixture
+def short_digits(mile, tmp_path, monkeypatch):
+    """The digits example with the first steps of its session only: each step starts two processes."""
+    short = tmp_path / "examples"
+    shutil.copytree(examples.folder(), short, ignore=shutil.ignore_patterns("*.npz", "__pycache__", ".mile"))
+    steps = json.loads((short / "digits.session.json").read_text())[:5]
+    (short / "digits.session.json").write_text(json.dumps(steps))
+    monkeypatch.setattr(examples, "folder", lambda: short)
+    return mile
+
+
 @pytest.mark.slow
 class TestDemo:
-    def test_the_whole_census_session_reuses_and_returns_what_plain_runs_return(self, mile):
-        code, out, err = mile.process("demo", "census", "--size", "1500", "--verify", "--json")
-        assert (code, err) == (0, "")
-        runs = json.loads(out)["runs"]
-        assert len(runs) >= 13
+    def test_runs_return_exactly_what_plain_runs_return_and_reuse(self, short_digits):
+        result = short_digits("demo", "digits", "--size", "150", "--verify", "--json")
+        assert result.exit_code == 0, result.output
+        runs = json.loads(result.stdout)["runs"]
+        assert len(runs) == 5
         assert all(one["plain"]["same"] for one in runs)
-        assert sum(one["pruned"] + one["loaded"] for one in runs[1:]) > 0
-        assert any(one["returned_to"] is not None for one in runs)
+        assert sum(one["loaded"] for one in runs[1:]) > 0
+        # The last step goes back to the third.
+        assert runs[-1]["returned_to"] == 3
 
-    def test_it_tells_as_it_goes_and_draws_on_request(self, mile):
-        code, out, err = mile.process("demo", "text", "--size", "60", "--html", "a.html")
-        assert (code, err) == (0, "")
-        assert "$ mile run text.py" in out
-        assert out.count("waited ") >= 13
-        assert "waiting so far: █ with MILE-RL, ░ everything" in out
-        assert (mile.folder / "a.html").is_file()
-        assert all(len(line) <= 100 for line in out.splitlines()[-25:])
+    def test_a_result_that_differs_is_exit_code_1(self, short_digits, monkeypatch):
+        monkeypatch.setattr(
+            "mile_rl.cli.demo.play._plainly", lambda *rest: Plainly(elapsed_ns=1, process_ns=2, same=False)
+        )
+        result = short_digits("demo", "digits", "--size", "60", "--verify")
+        assert result.exit_code == 1
+        assert "runs 1, 2, 3, 4, 5 returned something else" in result.stderr
+        assert "DIFFER" in result.stdout
+
+    def test_it_tells_as_it_goes_and_draws_on_request(self, short_digits):
+        result = short_digits("demo", "--size", "60", "--policy", "lru", "--html", "a.html")
+        assert result.exit_code == 0, result.output
+        assert "$ mile run digits.py C=10 --policy lru" in result.stdout
+        assert result.stdout.count("waited ") == 5 + 1 + 1  # a run each, the table, the sum
+        assert "fit_logistic: C 1.0 -> 10.0" in result.stdout
+        assert "waiting so far: █ with MILE-RL, ░ everything" in result.stdout
+        assert (short_digits.folder / "a.html").is_file()
 
     def test_ctrl_c_leaves_nothing_behind(self, mile):
         mine = mile.folder / "tmp"
