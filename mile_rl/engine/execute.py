@@ -210,7 +210,7 @@ class Executor:
             if keeper.decide(output, held):
                 self._write_when_safe(output, held)
         self._done_ns += keeper.expected_ns(name)
-        lost = self.drop_spoiled() if changed else ()
+        lost = self.drop_spoiled(but=name) if changed else ()
         for output in self.dag.nodes[name].parents:
             if output in self._memory and self._memory.taken(output):
                 self._write_pending(output)
@@ -225,9 +225,14 @@ class Executor:
             output for output, handed in running.handed.items() if self._memory[output].watch.changed(handed)
         )
 
-    def drop_spoiled(self) -> tuple[tuple[Output, Held], ...]:
-        """Forget every value that is no longer what it was; what an operator changed may be part of others."""
-        lost = tuple((output, self._memory[output]) for output in self._memory.spoiled())
+    def drop_spoiled(self, *, but: str = "") -> tuple[tuple[Output, Held], ...]:
+        """Forget every value that is no longer what it was; what an operator changed may be part of others.
+
+        Args:
+            but: the node whose operator made the change; what it yields is what it meant to yield.
+        """
+        spoiled = (output for output in self._memory.spoiled() if output.node != but)
+        lost = tuple((output, self._memory[output]) for output in spoiled)
         for output, _ in lost:
             self._memory.drop(output)
             self._to_write.pop(output, None)

@@ -34,6 +34,13 @@ class Held:
         return self._watch
 
 
+    def may_be_spoiled(self) -> bool:
+        """Tell whether somebody may have changed the value since it was made."""
+        if self._watch is None:
+            return not self.watch.private
+        return self._watch.spoiled()
+
+
 class Memory:
     """The held values by output. A value is released when nobody in the plan needs it any more."""
 
@@ -68,7 +75,9 @@ class Memory:
         return True
 
     def spoiled(self) -> tuple[Output, ...]:
-        """Return the outputs whose value somebody changed in place, seen or not when it happened."""
-        return tuple(
-            output for output, held in self._held.items() if held._watch is not None and held._watch.spoiled()
-        )
+        """Return the outputs whose value somebody changed in place, seen or not when it happened.
+
+        Values that nobody has read yet are not watched; they count as changed, since they may share memory
+        with one that was (two outputs of one operator, a view).
+        """
+        return tuple(output for output, held in self._held.items() if held.may_be_spoiled())

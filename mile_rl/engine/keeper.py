@@ -280,11 +280,17 @@ class IterationKeeper:
         size_bytes = fate.size_bytes or 0
         position = prepared.layout.output_at[output]
         prepared.layout.load_ns[position] = self._kept[signature].load_ns
-        value = held.value
+        value, watch = held.value, held.watch
+
+        def unchanged() -> bool:
+            # Nobody takes the value any more, but an operator may be changing another that shares its memory.
+            return watch.private or not watch.spoiled()
 
         def write() -> None:
             deadline_ns = self._clock_ns() + prepared.guard.allowance_ns()
-            put = prepared.store.put(signature, value, meta=meta, deadline_ns=deadline_ns)
+            put = prepared.store.put(
+                signature, value, meta=meta, deadline_ns=deadline_ns, unchanged=unchanged
+            )
             prepared.guard.written(signature, put.elapsed_ns)
             self._written.append((output, signature, size_bytes, put))
 

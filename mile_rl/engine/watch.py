@@ -6,16 +6,13 @@ are handed out as they are and digested before and after; one that was changed i
 
 from __future__ import annotations
 
-import functools
-import pickle
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import xxhash
+from mile_rl.engine.content import array_digest, identity_digest, pickle_digest, sparse_digest
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, range, type)
-_CHUNK_BYTES = 1 << 20
 _UNCHANGING_CELLS = frozenset(
     "string bytes floating integer mixed-integer-float decimal complex boolean datetime64 datetime date "
     "timedelta64 timedelta time period interval empty".split()
@@ -31,7 +28,7 @@ class Watch(Protocol):
     codec: str
     """The name of the store's codec that will probably write the value."""
     unwatchable: str
-    """Why the value cannot be read as bytes (so it is neither compared nor kept); "" where it can."""
+    """Why the value cannot be read as bytes, so that it cannot be kept; "" where it can."""
     private: bool
     """Whether the value may be written while operators read it, because none of them can change it."""
 
@@ -57,12 +54,12 @@ def watch(value: Any) -> Watch:
         return _Polars(value)
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
-        return _Digested(value, _array_digest, "array")
+        return _Digested(value, array_digest, "array")
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):
-        return _Digested(value, _sparse_digest, "sparse")
+        return _Digested(value, sparse_digest, "sparse")
     kind = "estimator" if hasattr(value, "get_params") else "pickle"
-    return _Digested(value, _pickle_digest, kind)
+    return _Digested(value, pickle_digest, kind)
 
 
 class _Unchanging:
@@ -97,7 +94,7 @@ class _Frame:
         self.size_bytes: int | None = _frame_bytes(value)
         self._objects = _mutable_cells(value)
         self.private = self._objects is None
-        self._cells = _pickle_digest(self._objects)[0] if self._objects is not None else b""
+        self._cells = pickle_digest(self._objects)[0] if self._objects is not None else b""
 
     def hand_out(self) -> Any:
         return self.value.copy(deep=False)
@@ -120,7 +117,7 @@ class _Frame:
         return self.spoiled()
 
     def spoiled(self) -> bool:
-        return self._objects is not None and _pickle_digest(self._objects)[0] != self._cells
+        return self._objects is not None and pickle_digest(self._objects)[0] != self._cells
 
 
 class _Polars:
@@ -158,9 +155,15 @@ class _Digested:
         try:
             self._before, self.size_bytes = digest(value)
         except Exception as error:
-            # Whatever its pickling raises: a value that cannot be read as bytes cannot be compared, nor kept.
-            self._before, self.size_bytes = b"", None
+            # Whatever its pickling raises: it cannot be kept. In most such values only a function, a class or a
+            # handle of the system cannot be read as bytes; the rest is compared all the same.
+            self.size_bytes = None
             self.unwatchable = f"{type(error).__name__}: {error}"
+            self._digest = identity_digest
+            try:
+                self._before = identity_digest(value)[0]
+            except Exception:
+                self._before = b""
 
     def hand_out(self) -> Any:
         return self.value
@@ -213,84 +216,3 @@ def _mutable_cells(value: Any) -> Any:
         and pandas.api.types.infer_dtype(column.to_numpy(), skipna=True) not in _UNCHANGING_CELLS
     ]
     return changeable or None
-
-
-def _array_digest(array: Any) -> tuple[bytes, int]:
-    hasher = xxhash.xxh3_128(repr((array.dtype.str, array.shape, array.strides)).encode())
-    _update(hasher, array)
-    return hasher.digest(), int(array.nbytes)
-
-
-def _update(hasher: Any, array: Any) -> None:
-    # Dates and the like have no buffer interface; their bytes have.
-    if array.flags.c_contiguous:
-        hasher.update(array.reshape(-1).view("u1"))
-    elif array.flags.f_contiguous:
-        hasher.update(array.T.reshape(-1).view("u1"))
-    else:
-        # Row by row, so that no second array of its size is ever in memory.
-        rows = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
-        for start in range(0, array.shape[0], rows):
-            hasher.update(array[start : start + rows].tobytes())
-
-
-def _sparse_digest(matrix: Any) -> tuple[bytes, int]:
-    hasher = xxhash.xxh3_128(repr((type(matrix).__name__, matrix.shape, matrix.dtype.str)).encode())
-    size = 0
-    for name in ("data", "indices", "indptr", "row", "col", "offsets"):
-        part = vars(matrix).get(name)
-        if part is not None:
-            digest, part_size = _array_digest(part)
-            hasher.update(digest)
-            size += part_size
-    return hasher.digest(), size
-
-
-class _Sink:
-    """Hashes what is written to it and counts the bytes; nothing is stored."""
-
-    def __init__(self) -> None:
-        self.hasher = xxhash.xxh3_128()
-        self.size_bytes = 0
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
-        self.hasher.update(view)
-        self.size_bytes += len(view)
-        return len(view)
-
-    def take(self, buffer: pickle.PickleBuffer) -> None:
-        self.write(buffer.raw())
-
-
-class _HashingPickler(pickle.Pickler):
-    """Pickles into a hash; leaves out what an object may fill in while it is only read."""
-
-    def reducer_override(self, obj: Any) -> Any:
-        cls: type = type(obj)
-        leaves_out = _cached_attributes(cls)
-        if leaves_out is None:
-            return NotImplemented
-        state = [(key, value) for key, value in vars(obj).items() if not leaves_out(key)]
-        return (tuple, ((type(obj).__qualname__, state),))
-
-
-@functools.cache
-def _cached_attributes(cls: type) -> Callable[[str], bool] | None:
-    """Return which attributes of a class's instances are caches, or None where none are."""
-    if hasattr(cls, "get_params") and hasattr(cls, "set_params") and not issubclass(cls, type):
-        # scikit-learn: what fitting learned is public; predict and transform may cache under private names.
-        return lambda key: key.startswith("_")
-    cached = {
-        name
-        for base in getattr(cls, "__mro__", ())
-        for name, value in vars(base).items()
-        if isinstance(value, functools.cached_property)
-    }
-    return cached.__contains__ if cached else None
-
-
-def _pickle_digest(value: Any) -> tuple[bytes, int]:
-    sink = _Sink()
-    _HashingPickler(sink, protocol=5, buffer_callback=sink.take).dump(value)
-    return sink.hasher.digest(), sink.size_bytes

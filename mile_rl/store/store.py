@@ -176,6 +176,7 @@ class Store:
         *,
         meta: ArtifactMeta,
         deadline_ns: int | None = None,
+        unchanged: Callable[[], bool] = lambda: True,
         on_progress: Progress | None = None,
     ) -> PutResult:
         """Keep an intermediate, or leave nothing behind and say why; raises for neither.
@@ -185,6 +186,8 @@ class Store:
             value: nobody may change it until this returns.
             meta: whose output it is.
             deadline_ns: on the store's clock; writing past it is given up; None for no bound.
+            unchanged: tells, once everything is written and before it is entered, whether the value still is
+                what it was; for callers that cannot rule out that somebody changes it.
             on_progress: hears of bytes where writing takes over a second.
         """
         begun_ns = self._clock_ns()
@@ -201,7 +204,9 @@ class Store:
                 return result(True, known.size_bytes, known.codec, "already in the store")
             for codec in candidates(value):
                 try:
-                    size_bytes = self._encode(codec, signature, value, meta, deadline_ns, on_progress)
+                    size_bytes = self._encode(
+                        codec, signature, value, meta, deadline_ns, unchanged, on_progress
+                    )
                 except NotExact:
                     continue
                 except Refused as refusal:
@@ -221,6 +226,7 @@ class Store:
         value: Any,
         meta: ArtifactMeta,
         deadline_ns: int | None,
+        unchanged: Callable[[], bool],
         on_progress: Progress | None,
     ) -> int:
         """Write a value with one codec and enter it; return its size."""
@@ -250,6 +256,8 @@ class Store:
             )
             if not exact:
                 self._compare(codec, value, claim, sink)
+            if not unchanged():
+                raise Refused("it was changed while it was written")
             self._ledger.settle(claim, artifact)
             return sink.size_bytes
         finally:
