@@ -6,6 +6,7 @@ edit means exactly what a live one means.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +50,8 @@ def link(runs: Sequence[Seen]) -> tuple[Iteration, ...]:
 
     Args:
         runs: in order of time; a parent stands before its children.
+
+    Scores and metrics that are no finite numbers are left out: a run that diverged measured nothing.
 
     Returns:
         One iteration a run. Complexity: linear in components, plus the engine's ``diff`` for each pair of
@@ -101,8 +104,8 @@ def _iteration(
         start_ms=run.start_ms,
         duration_ms=run.duration_ms,
         think_ms=_think_ms(runs[index - 1], run) if index else None,
-        score=run.score,
-        metrics=run.metrics,
+        score=run.score if run.score is not None and math.isfinite(run.score) else None,
+        metrics={name: value for name, value in run.metrics.items() if math.isfinite(value)},
         trials=run.trials,
         scripted=run.scripted,
     )

@@ -20,6 +20,7 @@ from traces.link import Seen, link
 from traces.schema import History
 from traces.sources.base import OnProgress, Tally, no_progress
 from traces.tracked import TrackedRun, tracked_histories
+from traces.values import plain
 
 Row = dict[str, Any]
 _SPLITS = "splits.json"
@@ -109,7 +110,7 @@ def _lock_stage(stage: Mapping[str, Any]) -> LockStage:
             Dependency(path=path, digest=digest or "", kind=kind)
             for path, digest, _size, _files, kind in stage["deps"]
         ),
-        parameters=stage["params"],
+        parameters={str(name): plain(value) for name, value in stage["params"].items()},
         output_bytes=None if None in sizes else sum(sizes),
         parents=tuple(sorted(stage["up"])),
     )
