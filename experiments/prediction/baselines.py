@@ -178,6 +178,9 @@ CLASS_BASELINES = {
     "recurrent network": recurrent,
 }
 
+SLOW_BASELINES = ("recurrent network",)
+"""Those that take minutes; they are compared where models are chosen, not in every fit."""
+
 
 def _node_stage(dataset: Dataset) -> NDArray[np.int64]:
     columns = [NODE_NAMES.index(f"stage_{stage}") for stage in STAGES]

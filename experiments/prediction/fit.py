@@ -26,6 +26,8 @@ MAX_LAG = 24
 MAX_ADDS = 12
 MAX_COMMON = 12
 MAX_NAMES = 400
+MAX_PARAMETER_ROWS = 200_000
+"""More rows than this teach the forest of moving parameters nothing that they do not teach already."""
 
 
 CHOSEN: Mapping[str, TreeSettings] = {
@@ -244,7 +246,10 @@ def _fit_moves(
                 settings.seed,
             )
             chances[outside] = part.predict_proba(nodes[outside])[:, 1]
-    chosen = train[dataset.parameter_decision]
+    chosen = np.flatnonzero(train[dataset.parameter_decision])
+    if len(chosen) > MAX_PARAMETER_ROWS:
+        rng = np.random.default_rng(settings.seed)
+        chosen = np.sort(rng.choice(chosen, MAX_PARAMETER_ROWS, replace=False))
     sizes = np.bincount(dataset.parameter_decision, minlength=len(dataset.y))
     own = (weight / np.sqrt(np.maximum(sizes, 1)))[dataset.parameter_decision]
     table = with_nodes(dataset, classes, chances, rates)

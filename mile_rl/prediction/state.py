@@ -154,7 +154,9 @@ class HistoryState:
         self.iterations += 1
 
     def _observe_change(self, record: IterationRecord) -> None:
-        index = CLASS_INDEX[record.change]
+        index = CLASS_INDEX.get(record.change)
+        if index is None:  # a new start on the same line: no change of anything
+            return
         self.classes = (*self.classes, index)[-MAX_REMEMBERED:]
         self.class_since = np.minimum(self.class_since + 1, NEVER)
         self.class_since[index] = 0
@@ -210,7 +212,7 @@ class HistoryState:
             total = float(len(edited))
             self.n_touched = (*self.n_touched, total)[-3:]
             share = float(touched.mean()) if len(touched) else 0.0
-            if not record.looped:
+            if not record.looped and record.change in CLASS_INDEX:
                 self.memory.changed(CLASS_INDEX[record.change], share)
             self.share_touched = SLOW * self.share_touched + (1 - SLOW) * share
         self.table = table

@@ -1,0 +1,17 @@
+import itertools
+
+import numpy as np
+import pytest
+from made_histories import first, tuned
+
+
+@pytest.fixture
+def grid():
+    """A person who continues a grid of C."""
+    values = [1.0, 2.0, 3.0, 4.0, 5.0]
+    return [first(values[0]), *(tuned(a, b) for a, b in itertools.pairwise(values))]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)

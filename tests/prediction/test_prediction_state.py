@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from made_histories import first, node, tuned, version
+
+from mile_rl.prediction.base import CLASS_INDEX, IterationRecord
+from mile_rl.prediction.features import CLASS_NAMES, NODE_NAMES, class_row, node_rows
+from mile_rl.prediction.state import NEVER, HistoryState, same
+from mile_rl.workflows.edits import ChangeClass, Edit, change_class
+
+EVEN = np.full(8, 1 / 8)
+
+
+def followed(records, **options):
+    state = HistoryState(**options)
+    for record in records:
+        state.observe(record)
+    return state
+
+
+def column(rows, name):
+    return rows[..., NODE_NAMES.index(name)]
+
+
+def test_rows_have_a_column_a_name(grid):
+    state = followed(grid)
+    assert class_row(state).shape == (len(CLASS_NAMES),)
+    assert node_rows(state, EVEN).shape == (4, len(NODE_NAMES))
+    assert np.isfinite(class_row(state)).all()
+    assert np.isfinite(node_rows(state, EVEN)).all()
+
+
+def test_a_node_counts_how_lately_and_how_often_it_was_touched(grid):
+    state = followed(grid)
+    table = state.table
+    fit = table.names.index("fit")
+    assert table.since[fit] == 0
+    assert table.count[fit] == 4
+    assert table.since[table.names.index("load")] == NEVER
+    assert table.recent[:, fit].tolist() == [1, 1, 1]
+
+
+def test_shares_decay_while_a_node_rests(grid):
+    rerun = IterationRecord(nodes=grid[-1].nodes, change=ChangeClass.NOTHING)
+    state = followed([*grid, rerun, rerun])
+    fit = state.table.names.index("fit")
+    assert state.table.since[fit] == 2
+    assert state.table.fast[fit] == pytest.approx((1 - 0.5**4) / 4)
+
+
+def test_nodes_keep_what_is_known_of_them_when_another_is_added_before_them(grid):
+    added = node("split", "preprocess")
+    edits = (Edit(kind="add", node="split", stage="preprocess", operator="split"),)
+    record = IterationRecord(nodes=(added, *version(5.0)), edits=edits, change=change_class(edits))
+    state = followed([*grid, record])
+    assert state.table.names == ("split", "load", "clean", "fit", "score")
+    assert state.table.count.tolist() == [1, 0, 0, 4, 0]
+    assert state.table.born.tolist() == [5, 0, 0, 0, 0]
+    assert state.table.depth.tolist() == [0, 0, 1, 2, 3]
+
+
+def test_a_fork_goes_its_own_way(grid):
+    state = followed(grid)
+    before = (class_row(state), node_rows(state, EVEN))
+    fork = state.fork(state.memory.fork())
+    fork.observe(tuned(5.0, 9.0))
+    np.testing.assert_array_equal(class_row(state), before[0])
+    np.testing.assert_array_equal(node_rows(state, EVEN), before[1])
+    assert state.traces["fit", "C"].values == [1.0, 2.0, 3.0, 4.0, 5.0]
+    assert fork.traces["fit", "C"].values[-1] == 9.0
+    assert state.memory.hand == 4
+
+
+def test_two_ways_to_the_same_history_give_the_same_rows(grid):
+    whole = followed(grid)
+    part = followed(grid[:3])
+    part = part.fork(part.memory.fork())
+    for record in grid[3:]:
+        part.observe(record)
+    np.testing.assert_array_equal(class_row(whole), class_row(part))
+    np.testing.assert_array_equal(node_rows(whole, EVEN), node_rows(part, EVEN))
+
+
+def test_what_a_loop_launched_is_no_edit_of_the_person():
+    looped = [first(), *(tuned(float(i), float(i + 1), looped=True, gap_s=1.0) for i in range(1, 6))]
+    state = followed(looped)
+    assert state.hand == 0
+    assert state.memory.hand == 0
+    assert state.loop_share > 0.6
+    assert state.traces["fit", "C"].moves == 5
+
+
+def test_histories_of_one_person_share_their_memory(grid):
+    state = followed(grid)
+    other = HistoryState(memory=state.memory)
+    other.observe(first())
+    assert other.memory.hand == 4
+    assert other.memory.counts[CLASS_INDEX[ChangeClass.MODEL_PARAMETER]] == 4
+    assert other.hand == 0
+
+
+def test_a_cycle_in_a_mined_graph_is_survived():
+    nodes = (node("a", "learn", ("b",)), node("b", "learn", ("a",)), node("c", "learn", ("c",)))
+    state = followed([IterationRecord(nodes=nodes)])
+    assert np.isfinite(node_rows(state, EVEN)).all()
+
+
+def test_a_workflow_without_nodes_has_rows():
+    state = followed([IterationRecord(nodes=()), IterationRecord(nodes=(), change=ChangeClass.NOTHING)])
+    assert node_rows(state, EVEN).shape == (0, len(NODE_NAMES))
+    assert np.isfinite(class_row(state)).all()
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "equal"),
+    [(1, 1, True), (1, 1.0, False), (True, 1, False), (float("nan"), float("nan"), True), (None, None, True)],
+)
+def test_values_are_the_same_by_type_and_value(left, right, equal):
+    assert same(left, right) is equal

@@ -1,0 +1,93 @@
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mile_rl.prediction.memory import ValueMemory, value_key
+from mile_rl.prediction.state import ParameterTrace
+from mile_rl.prediction.values import MAX_CANDIDATES, RULES, VALUE_NAMES, candidates, rows, rules
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**6), 10**6),
+    st.floats(allow_nan=True, allow_infinity=True),
+    st.text(max_size=12),
+)
+
+
+def proposed(*values):
+    return {RULES[rule]: value for value, rule in rules(list(values))}
+
+
+@pytest.mark.parametrize(
+    ("values", "rule", "value"),
+    [
+        ((1, 2), "the same step again", 3),
+        ((0.1, 0.2), "the same step again", 0.3),
+        ((0.1, 0.01), "the same factor again", 0.001),
+        ((10, 20), "half a step back", 15),
+        ((64,), "twice as much", 128),
+        ((64,), "half as much", 32),
+        ((0.01,), "ten times as much", 0.1),
+        ((0.01,), "a tenth", 0.001),
+        ((7,), "one more", 8),
+        ((0.5,), "a tenth more on the scale", 0.6),
+        ((60,), "the next round number up", 100),
+        ((0.3,), "the next round number down", 0.2),
+        ((True,), "the switch thrown", False),
+        (("False",), "the switch thrown", "True"),
+        (("run_09.yaml",), "the number in the name counted up", "run_10.yaml"),
+        ((5,), "not set", None),
+    ],
+)
+def test_a_rule_proposes_what_its_name_says(values, rule, value):
+    assert proposed(*values)[rule] == value
+    assert type(proposed(*values)[rule]) is type(value)
+
+
+def test_whole_numbers_are_never_proposed_as_fractions():
+    assert all(value is None or type(value) is int for value, _ in rules([3, 10]))
+
+
+@given(st.lists(SCALARS, min_size=1, max_size=30), st.lists(SCALARS, max_size=20))
+def test_candidates_differ_from_the_present_value_and_their_rows_are_finite(values, elsewhere):
+    memory = ValueMemory()
+    for old, new in itertools.pairwise(elsewhere):
+        memory.moved("C", old, new)
+    common = {"C": [(value, 0.5) for value in elsewhere]}
+    trace = ParameterTrace(values=values)
+    found = candidates("C", trace, memory, common)
+    assert value_key(values[-1]) not in found
+    assert len(found) <= MAX_CANDIDATES
+    table = rows("C", trace, memory, common, found)
+    assert table.shape == (len(found), len(VALUE_NAMES))
+    assert all(math.isfinite(number) for number in table.ravel())
+
+
+def test_what_followed_the_present_value_before_is_told_from_what_did_not():
+    trace = ParameterTrace(values=[1, 5, 9, 1, 5, 9, 1])
+    found = candidates("k", trace, ValueMemory(), {})
+    table = rows("k", trace, ValueMemory(), {}, found)
+    followed = {key[1]: row[VALUE_NAMES.index("own_followed")] for key, row in zip(found, table)}
+    assert followed[5] == 2
+    assert followed[9] == 0
+
+
+def test_a_memory_forgets_the_rarest_values_and_stays_small():
+    memory = ValueMemory()
+    for value in range(1000):
+        memory.took("k", value)
+        memory.took("k", 7)
+    assert len(memory.used["k"]) <= 129
+    assert memory.used["k"].most_common(1)[0][0] == ("int", 7)
+
+
+def test_a_fork_of_a_memory_goes_its_own_way():
+    memory = ValueMemory()
+    memory.moved("k", 1, 2)
+    fork = memory.fork()
+    fork.moved("k", 1, 3)
+    assert ("int", 3) not in memory.used["k"]
