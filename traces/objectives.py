@@ -16,7 +16,12 @@ _UP = (
         r"precision|recall|score|map|ndcg|mcc|kappa|iou|dice|bleu|rouge|silhouette|reward|sensitivity",
     ),
 )
-_DOWN = (("error", r"(rm|m)?s?le|(r?m?s|ma|mape|wa?p)e|smape|error|loss|perplexity|ppl|deviance|wer|cer"),)
+_DOWN = (
+    (
+        "error",
+        r"r?m?se|r?msle|s?mape|wape|mae|medae|error|err|loss|nll|perplexity|ppl|deviance|wer|cer|brier",
+    ),
+)
 _HELD_OUT = re.compile(r"test|val|valid|validation|eval|cv|holdout|mean")
 _TRAINING = re.compile(r"train|training")
 _NOT_A_LEVEL = re.compile(r"std|var|variance|time|count|n|task|step|epoch|id|support|min|max|last")
