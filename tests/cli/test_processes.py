@@ -154,7 +154,7 @@ def test_a_run_imports_neither_rich_nor_what_the_workflow_does_not_need(mile):
         "from mile_rl.cli.main import main\n"
         "sys.argv = ['mile', 'run', 'small.py']\n"
         "try:\n    main()\nexcept SystemExit as error:\n    assert not error.code\n"
-        "heavy = {'pandas', 'sklearn', 'sqlalchemy', 'networkx', 'rich', 'pyarrow', 'matplotlib'}\n"
+        "heavy = {'pandas', 'sklearn', 'sqlalchemy', 'networkx', 'rich', 'pyarrow', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     ended = subprocess.run(

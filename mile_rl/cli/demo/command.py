@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +14,10 @@ from mile_rl.cli import console
 from mile_rl.cli.guard import guarded
 from mile_rl.cli.options import Budget, Json, Policy
 from mile_rl.errors import MileError
+
+if TYPE_CHECKING:
+    from mile_rl.cli.demo.play import Played
+    from mile_rl.cli.session import Step
 
 
 class Example(StrEnum):
@@ -57,32 +63,12 @@ def demo(
       mile demo text --policy lru --html text.html
     """
     from mile_rl.cli.demo import picture, telling
-    from mile_rl.cli.demo.examples import playground
-    from mile_rl.cli.demo.play import Played, play
-    from mile_rl.cli.session import Step, load
 
     if png is not None:
         picture.require_matplotlib()
-    flags = [
-        text
-        for name, value in (("--policy", policy), ("--budget", budget))
-        if value
-        for text in (name, value)
-    ]
-    runs: list[Played] = []
-    with playground(example.value, size=size) as place:
-        session = load(place / f"{example.value}.session.json")
-
-        def announce(step: Step, command: str) -> None:
-            if not json:
-                number = f"{step.number:2}/{len(session.steps)}"
-                console.out(console.coloured(f"{number}  {step.say}", "bold"))
-                console.out(f"     $ {command}")
-
-        for run in play(session, place, flags=flags, verify=verify, on_step=announce):
-            runs.append(run)
-            if not json:
-                console.out(telling.step_text(run) + "\n")
+    settings = (("--policy", policy), ("--budget", budget))
+    flags = [text for flag, value in settings if value for text in (flag, value)]
+    runs = _play(example.value, flags, size=size, verify=verify, quiet=json)
     if json:
         console.out_json({"example": example.value, "runs": [run.to_json() for run in runs]})
     else:
@@ -94,3 +80,26 @@ def demo(
     differing = [str(run.step.number) for run in runs if run.plainly and not run.plainly.same]
     if differing:
         raise MileError(f"runs {', '.join(differing)} returned something else than the plain run did.")
+
+
+def _play(example: str, flags: Sequence[str], *, size: int | None, verify: bool, quiet: bool) -> list[Played]:
+    """Play an example's session, telling of each run unless quiet, and return the runs."""
+    from mile_rl.cli.demo import examples, play, telling
+    from mile_rl.cli.session import load
+
+    runs: list[Played] = []
+    with examples.playground(example, size=size) as place:
+        session = load(place / f"{example}.session.json")
+
+        def announce(step: Step, command: str) -> None:
+            if not quiet:
+                number = f"{step.number:2}/{len(session.steps)}"
+                console.out(console.coloured(f"{number}  {step.say}", "bold"))
+                console.out(f"     $ {command}")
+                sys.stdout.flush()
+
+        for run in play.play(session, place, flags=flags, verify=verify, on_step=announce):
+            runs.append(run)
+            if not quiet:
+                console.out(telling.step_text(run) + "\n")
+    return runs
