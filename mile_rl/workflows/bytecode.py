@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import opcode
+import re
 import sys
 from types import CodeType
 from typing import Any, NamedTuple
@@ -55,21 +56,18 @@ class Scan(NamedTuple):
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
 _GLOBALS = frozenset(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"))
 _CELLS = frozenset(("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"))
+_LOADS = _GLOBALS | _CELLS | {"LOAD_FAST"}
 _STORES = frozenset(("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL"))
 _QUIET = frozenset(
     "NOP RESUME PUSH_NULL PRECALL CACHE SWAP POP_TOP COPY NOT_TAKEN EXTENDED_ARG ROT_TWO KW_NAMES".split()
 )
 _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
-_CALLS = frozenset(("PRECALL", "CALL", "CALL_KW", "KW_NAMES"))
-
 
 # What an instruction's argument means. Plain integers: this is looked at for every instruction.
-_SKIP, _OTHER, _NAME, _SHIFTED, _CONST, _LOCAL, _PAIR, _PLAIN, _EXTENDED = range(9)
+_SKIP, _OTHER, _NAME, _SHIFTED, _CONST, _LOCAL, _PAIR, _PLAIN = range(8)
 
 
 def _kind(name: str) -> tuple[str, int]:
-    if name == "EXTENDED_ARG":
-        return name, _EXTENDED
     if name in _QUIET:
         return name, _SKIP
     if name == "LOAD_GLOBAL" or (name == "LOAD_ATTR" and _NEW):
@@ -91,12 +89,20 @@ def _kind(name: str) -> tuple[str, int]:
     return "", _OTHER
 
 
-_KINDS = [_SKIP] * 256
+_EXTENDED = opcode.opmap["EXTENDED_ARG"]
+_IMPORT = opcode.opmap["IMPORT_NAME"]
+_KINDS = bytearray([_SKIP] * 256)
 _NAMES = [""] * 256
 _BREAK: tuple[str, Any] = ("", None)
 for _opname, _number in opcode.opmap.items():
-    if _number < 256 and _number:
+    if 0 < _number < 256:
         _NAMES[_number], _KINDS[_number] = _kind(_opname)
+# Local variables matter only where an import may have bound them.
+_WITHOUT_LOCALS = _KINDS.replace(bytes([_PAIR]), bytes([_OTHER]))
+for _number, _opname in enumerate(_NAMES):
+    if _opname in ("LOAD_FAST", "STORE_FAST"):
+        _WITHOUT_LOCALS[_number] = _OTHER
+_TOKEN = re.compile(rb"[\x02-\x07]|\x01[\x00\x01]*")
 
 
 def scan(code: CodeType) -> Scan:
@@ -117,24 +123,25 @@ def scan(code: CodeType) -> Scan:
 
 
 def _instructions(code: CodeType) -> list[tuple[str, Any]]:
-    """Return the instructions that matter as (name, argument); any other ones are ("", None)."""
+    """Return the instructions that matter as (name, argument); any number of others are one ("", None)."""
     names, consts = code.co_names, code.co_consts
     cells: Any = code._varname_from_oparg  # type: ignore[attr-defined]
     found: list[tuple[str, Any]] = []
-    extended = 0
     raw = code.co_code
-    for number, low in zip(raw[::2], raw[1::2]):
-        kind = _KINDS[number]
-        if not kind:
-            continue
-        if kind == _EXTENDED:
-            extended = (extended | low) << 8
-            continue
-        argument, extended = extended | low, 0
-        name = _NAMES[number]
+    numbers, lows = raw[::2], raw[1::2]
+    kinds = numbers.translate(_KINDS if _IMPORT in numbers else _WITHOUT_LOCALS)
+    for token in _TOKEN.finditer(kinds):
+        at = token.start()
+        kind = kinds[at]
         if kind == _OTHER:
             found.append(_BREAK)
-        elif kind == _NAME:
+            continue
+        name, argument = _NAMES[numbers[at]], lows[at]
+        before, shift = at - 1, 8
+        while before >= 0 and numbers[before] == _EXTENDED:
+            argument |= lows[before] << shift
+            before, shift = before - 1, shift + 8
+        if kind == _NAME:
             found.append((name, names[argument]))
         elif kind == _SHIFTED:
             found.append((name, names[argument >> 1]))
@@ -154,13 +161,12 @@ def _instructions(code: CodeType) -> list[tuple[str, Any]]:
 
 def _scan_one(code: CodeType, uses: set[Use], imports: set[tuple[str, Import]]) -> bool:
     instructions = _instructions(code)
-    instructions += [("", None)] * 3
-    importing = any(name == "IMPORT_NAME" for name, _ in instructions)
+    instructions += (_BREAK, _BREAK)
     stores = False
     for at, (name, argument) in enumerate(instructions):
-        if name in _GLOBALS or name in _CELLS or name == "LOAD_FAST":
-            if name != "LOAD_FAST" or importing:
-                uses.add(_use(argument, at, instructions)._replace(local=name not in _GLOBALS))
+        if name in _LOADS:
+            # Plain locals occur only beside imports; see _instructions.
+            uses.add(_use(argument, at, instructions, local=name not in _GLOBALS))
         elif name == "IMPORT_NAME":
             _import(at, instructions, imports)
         elif name in ("STORE_ATTR", "STORE_GLOBAL", "DELETE_ATTR", "DELETE_GLOBAL"):
@@ -168,22 +174,22 @@ def _scan_one(code: CodeType, uses: set[Use], imports: set[tuple[str, Import]]) 
     return stores
 
 
-def _use(name: str, at: int, instructions: list[tuple[str, Any]]) -> Use:
-    attributes = []
+def _use(name: str, at: int, instructions: list[tuple[str, Any]], *, local: bool) -> Use:
+    attributes: tuple[str, ...] = ()
     after = at + 1
     while instructions[after][0] in _ATTRIBUTES:
-        attributes.append(instructions[after][1])
+        attributes += (instructions[after][1],)
         after += 1
         if instructions[after - 1][0].startswith(("STORE", "DELETE")):
-            return Use(name, tuple(attributes))
+            return Use(name, attributes, None, False, local)
     following, key = instructions[after]
     if following == "LOAD_CONST" and type(key) is str:
-        return Use(name, tuple(attributes), key, instructions[after + 1][0] in _SUBSCRIPTS)
+        return Use(name, attributes, key, instructions[after + 1][0] in _SUBSCRIPTS, local)
     if following == "CONTAINS_OP" and at and instructions[at - 1][0] == "LOAD_CONST":
         key = instructions[at - 1][1]
         if type(key) is str:
-            return Use(name, tuple(attributes), key, True)
-    return Use(name, tuple(attributes))
+            return Use(name, attributes, key, True, local)
+    return Use(name, attributes, None, False, local)
 
 
 def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str, Import]]) -> None:
