@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.dataset import Dataset, Move, fold_of, weights, with_classes, with_nodes
-from experiments.prediction.grow import TreeSettings, grow, to_forest
+from experiments.prediction.grow import NEVER_SEEN, TreeSettings, grow, to_forest
 from mile_rl.prediction.base import CLASSES
 from mile_rl.prediction.memory import ValueKey, value_key
 from mile_rl.prediction.model import Model
 from mile_rl.prediction.sample import Tables
+from mile_rl.prediction.trees import softmax
 from mile_rl.prediction.values import candidates, rows
 from mile_rl.workflows.edits import STAGES, Scalar
 
@@ -53,7 +54,7 @@ class FitSettings:
     """
 
     seed: int = 0
-    inner_folds: int = 4
+    inner_folds: int = 3
     weight_power: float = 0.5
     trees: Mapping[str, TreeSettings] = field(default_factory=lambda: dict(CHOSEN))
 
@@ -82,11 +83,13 @@ class Fitted:
 
 
 def class_chances(estimator: Any, table: Floats) -> Floats:
-    """Return P(change class), in the order of ``CLASSES``, whichever of them occurred in the fit."""
-    chances = np.full((len(table), len(CLASSES)), 1e-6)
-    chances[:, estimator.classes_] = estimator.predict_proba(table)
-    shares: Floats = chances / chances.sum(axis=1, keepdims=True)
-    return shares
+    """Return P(change class), in the order of ``CLASSES``, exactly as the shipped trees answer."""
+    scores = np.full((len(table), len(CLASSES)), NEVER_SEEN)
+    raw = estimator.decision_function(table)
+    if len(estimator.classes_) == 2:
+        raw = np.stack([np.zeros(len(table)), raw], axis=1)
+    scores[:, estimator.classes_] = raw
+    return softmax(scores)
 
 
 def fit(

@@ -12,6 +12,9 @@ from mile_rl.prediction.trees import Forest
 
 Floats = NDArray[np.float64]
 
+NEVER_SEEN = -12.0
+"""Raw score of a class that never occurred."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TreeSettings:
@@ -63,8 +66,13 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
     left: list[int] = []
     right: list[int] = []
     values: list[float] = []
-    columns = [0] if n_classes == 2 else [int(label) for label in fitted.classes_]
+    labels = [int(label) for label in fitted.classes_]
+    columns = [0] if n_classes == 2 else labels
     width = 1 if n_classes == 2 else n_classes
+    baseline = np.full(width, NEVER_SEEN)
+    if n_classes > 2 and len(labels) == 2:  # scikit-learn scores the second of two against 0 for the first
+        columns = labels[1:]
+        baseline[labels[0]] = 0.0
     leaf = _append_leaf(features, thresholds, left, right, values)
     roots = np.full((len(fitted._predictors), width), leaf, dtype=np.int64)
     depth = 0
@@ -80,7 +88,6 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
                 right.append(offset + (index if is_leaf else int(node["right"])))
                 values.append(float(node["value"]) if is_leaf else 0.0)
             depth = max(depth, int(tree.nodes["depth"].max()))
-    baseline = np.full(width, -12.0)
     baseline[columns] = np.asarray(fitted._baseline_prediction).ravel()
     return Forest(
         feature=np.asarray(features, dtype=np.int64),

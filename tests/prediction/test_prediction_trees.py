@@ -34,6 +34,13 @@ def test_a_class_that_never_occurred_is_all_but_impossible_and_shifts_no_other(r
     np.testing.assert_allclose(chances[:, [1, 2, 4]], fitted.predict_proba(rows[:20]), atol=2e-3)
 
 
+def test_two_of_many_classes_are_scored_against_each_other(rng):
+    rows = rng.normal(size=(300, 3))
+    fitted = grow(rows, np.where(rows[:, 0] > 0, 4, 1), np.ones(300), SETTINGS, seed=0)
+    chances = softmax(to_forest(fitted, 6).raw(rows[:20]))
+    np.testing.assert_allclose(chances[:, [1, 4]], fitted.predict_proba(rows[:20]), atol=1e-4)
+
+
 def test_json_keeps_the_answer(rng):
     rows = rng.normal(size=(300, 4))
     fitted = grow(rows, (rows[:, 3] > 0).astype(int), np.ones(300), SETTINGS, seed=0)
