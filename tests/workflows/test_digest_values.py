@@ -160,6 +160,7 @@ def test_the_order_of_sets_does_not_count_and_that_of_dicts_does():
     reversed_words = words[::-1]
     assert digest(set(words)) == digest(set(reversed_words))
     assert digest({"a": 1, "b": 2}) != digest({"b": 2, "a": 1})
+    assert digest({"a": 1, "b": 1}) != digest({"b": 1, "a": 1})
     assert digest({1, "a", None, (1, 2)}) == digest({(1, 2), None, "a", 1})
 
 
