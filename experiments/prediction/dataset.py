@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.records import Transition, transitions
-from mile_rl.prediction.base import CLASS_INDEX, CLASSES, IterationRecord
+from mile_rl.prediction.base import CLASS_INDEX, CLASSES, PastIteration
 from mile_rl.prediction.features import NODE_NAMES, PARAMETER_NAMES, class_row, node_rows, parameter_row
 from mile_rl.prediction.memory import ValueMemory, value_key
 from mile_rl.prediction.sample import GENERATED_NAMES, decided
@@ -152,7 +152,7 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
     state, record, decision = step.state, step.record, len(out.y)
     out.rows.append(class_row(state))
     fresh = HistoryState(state.granularity)
-    fresh.observe(IterationRecord(nodes=state.nodes))
+    fresh.observe(PastIteration(nodes=state.nodes))
     out.fresh_rows.append(class_row(fresh))
     out.fresh_nodes.append(node_rows(fresh, UNINFORMED)[: 0 if record is None else None])
     out.y.append(-1 if record is None else CLASS_INDEX[record.change])
@@ -182,7 +182,7 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
     _add_parameters(out, state, record, decision, group, taken)
 
 
-def _generated(state: HistoryState, record: IterationRecord, touched: NDArray[np.bool_]) -> Floats:
+def _generated(state: HistoryState, record: PastIteration, touched: NDArray[np.bool_]) -> Floats:
     table = state.table
     assert table is not None
     rows = np.zeros((len(touched), len(GENERATED_NAMES) - len(NODE_NAMES)))
@@ -194,7 +194,7 @@ def _generated(state: HistoryState, record: IterationRecord, touched: NDArray[np
 
 
 def _add_parameters(
-    out: Columns, state: HistoryState, record: IterationRecord, decision: int, group: str, taken: Counter[str]
+    out: Columns, state: HistoryState, record: PastIteration, decision: int, group: str, taken: Counter[str]
 ) -> None:
     after = {node.name: node.parameters for node in record.nodes}
     total = sum(len(node.parameters) for node in state.nodes)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.records import granularity, to_record
-from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, IterationRecord, NodeRecord
+from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, PastIteration, PastNode
 from mile_rl.prediction.model import Model, TreePredictor
 from traces.schema import History
 
@@ -66,7 +66,7 @@ class Walk:
         )
 
 
-def walk_of(group: str, records: Sequence[IterationRecord]) -> Walk:
+def walk_of(group: str, records: Sequence[PastIteration]) -> Walk:
     """Return a history's walk; its first record is where it starts."""
     changes, reuse, touched = [], [], []
     nodes = records[0].nodes
@@ -83,7 +83,7 @@ def walk_of(group: str, records: Sequence[IterationRecord]) -> Walk:
     )
 
 
-def _reuse(nodes: Sequence[NodeRecord], edited: set[str]) -> float:
+def _reuse(nodes: Sequence[PastNode], edited: set[str]) -> float:
     stale: set[str] = set()
     for node in nodes:
         if node.name in edited or any(parent in stale for parent in node.parents):
@@ -91,7 +91,7 @@ def _reuse(nodes: Sequence[NodeRecord], edited: set[str]) -> float:
     return 1 - len(stale) / max(len(nodes), 1)
 
 
-def real_walks(histories: Sequence[History]) -> list[tuple[Walk, IterationRecord, Granularity]]:
+def real_walks(histories: Sequence[History]) -> list[tuple[Walk, PastIteration, Granularity]]:
     """Return each history's walk without what loops launched, with its first iteration."""
     out = []
     for history in histories:
@@ -103,11 +103,11 @@ def real_walks(histories: Sequence[History]) -> list[tuple[Walk, IterationRecord
 
 
 def drawn_walk(
-    model: Model, first: IterationRecord, kind: Granularity, group: str, rng: np.random.Generator
+    model: Model, first: PastIteration, kind: Granularity, group: str, rng: np.random.Generator
 ) -> Walk:
     """Return the walk of a history drawn from its first iteration."""
     predictor = TreePredictor(model, granularity=kind)
-    start = IterationRecord(nodes=first.nodes, version=first.version)
+    start = PastIteration(nodes=first.nodes, version=first.version)
     predictor.observe(start)
     records = [start]
     while len(records) <= LONGEST:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mile_rl.prediction.base import Granularity, IterationRecord, NodeRecord
+from mile_rl.prediction.base import Granularity, PastIteration, PastNode
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.state import HistoryState
 from traces.schema import History, Iteration
@@ -27,7 +27,7 @@ class Transition:
     """
 
     state: HistoryState
-    record: IterationRecord | None
+    record: PastIteration | None
     history: int
     seen: int
 
@@ -42,7 +42,7 @@ def looped(iteration: Iteration) -> bool:
     return iteration.scripted or (iteration.think_ms is not None and iteration.think_ms < LOOP_GAP_MS)
 
 
-def to_record(iteration: Iteration, *, commits: bool) -> IterationRecord:
+def to_record(iteration: Iteration, *, commits: bool) -> PastIteration:
     """Return an iteration as the model sees it."""
     think = iteration.think_ms
     back = None
@@ -52,9 +52,9 @@ def to_record(iteration: Iteration, *, commits: bool) -> IterationRecord:
             - iteration.returns_to,
             1,
         )
-    return IterationRecord(
+    return PastIteration(
         nodes=tuple(
-            NodeRecord(
+            PastNode(
                 name=component.name,
                 stage=component.stage,
                 operator=component.class_name or component.operator,

@@ -1,6 +1,6 @@
 """What the iteration-prediction model is told, and what it answers.
 
-The model sees a history as a sequence of :class:`IterationRecord`; the engine's catalog and the mined traces
+The model sees a history as a sequence of :class:`PastIteration`; the engine's catalog and the mined traces
 are both turned into it, so that live and mined histories are one. It answers with a :class:`Prediction`.
 """
 
@@ -33,7 +33,7 @@ CLASS_INDEX: Mapping[ChangeClass, int] = {change: index for index, change in enu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NodeRecord:
+class PastNode:
     """A node of one version, as the model sees it.
 
     Args:
@@ -56,7 +56,7 @@ class NodeRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IterationRecord:
+class PastIteration:
     """One iteration of a history, as the model sees it.
 
     Args:
@@ -69,7 +69,7 @@ class IterationRecord:
         looped: whether a program launched it right behind the previous one (a loop, not a person).
     """
 
-    nodes: tuple[NodeRecord, ...]
+    nodes: tuple[PastNode, ...]
     edits: tuple[Edit, ...] = ()
     change: ChangeClass = ChangeClass.START
     returns_to: int | None = None
@@ -151,7 +151,7 @@ class Predictor(Protocol):
     never the records' owner, and changes none of them.
     """
 
-    def observe(self, record: IterationRecord) -> None:
+    def observe(self, record: PastIteration) -> None:
         """Take in the history's next iteration."""
         ...
 
@@ -163,6 +163,6 @@ class Predictor(Protocol):
         """
         ...
 
-    def sample(self, rng: np.random.Generator) -> IterationRecord | None:
+    def sample(self, rng: np.random.Generator) -> PastIteration | None:
         """Draw the next iteration, None where the history ends; it is not observed by drawing it."""
         ...

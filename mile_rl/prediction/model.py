@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from mile_rl.prediction.base import (
     CLASSES,
     Granularity,
-    IterationRecord,
     ParameterGuess,
+    PastIteration,
     Prediction,
     ReturnGuess,
     ValueGuess,
@@ -223,7 +223,7 @@ class TreePredictor:
         self.model = model if model is not None else shipped()
         self.state = state if state is not None else HistoryState(granularity, memory)
 
-    def observe(self, record: IterationRecord) -> None:
+    def observe(self, record: PastIteration) -> None:
         """Take in the history's next iteration."""
         self.state.observe(record)
 
@@ -258,7 +258,7 @@ class TreePredictor:
             edits_seen=state.memory.hand,
         )
 
-    def sample(self, rng: np.random.Generator) -> IterationRecord | None:
+    def sample(self, rng: np.random.Generator) -> PastIteration | None:
         """Draw the next iteration, None where the history ends; it is not observed by drawing it.
 
         Raises:
@@ -278,30 +278,6 @@ class TreePredictor:
                 "what comes next"
             )
         return self.state
-
-
-def predict(
-    history: Sequence[IterationRecord],
-    *,
-    granularity: Granularity = "run",
-    memory: PersonMemory | None = None,
-    model: Model | None = None,
-) -> Prediction:
-    """Return what is expected after a history.
-
-    Args:
-        history: its iterations, the latest last; its latest version is the current workflow. At least one.
-        granularity: what one iteration is.
-        memory: what is known of the person from their other histories; it is not changed.
-        model: what was fitted; the shipped one where None.
-
-    Raises:
-        PredictionError: the history is empty.
-    """
-    predictor = TreePredictor(model, granularity=granularity, memory=memory.fork() if memory else None)
-    for record in history:
-        predictor.observe(record)
-    return predictor.predict()
 
 
 def entropy_bits(classes: Mapping[Any, float]) -> float:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mile_rl.prediction.base import CLASSES, IterationRecord, NodeRecord
+from mile_rl.prediction.base import CLASSES, PastIteration, PastNode
 from mile_rl.prediction.features import NODE_NAMES, node_rows
 from mile_rl.prediction.trees import sigmoid
 from mile_rl.prediction.values import is_number, like
@@ -78,7 +78,7 @@ class Tables:
         )
 
 
-def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> IterationRecord | None:
+def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> PastIteration | None:
     """Draw the iteration that follows a state, None where the history ends.
 
     Args:
@@ -108,10 +108,10 @@ def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> Iterati
 
 
 def _record(
-    state: HistoryState, nodes: tuple[NodeRecord, ...], edits: tuple[Edit, ...], gap_s: float
-) -> IterationRecord:
+    state: HistoryState, nodes: tuple[PastNode, ...], edits: tuple[Edit, ...], gap_s: float
+) -> PastIteration:
     version = state.versions[-1] if state.versions else ""
-    return IterationRecord(nodes=nodes, edits=edits, change=change_class(edits), gap_s=gap_s, version=version)
+    return PastIteration(nodes=nodes, edits=edits, change=change_class(edits), gap_s=gap_s, version=version)
 
 
 def _possible(state: HistoryState, classes: Floats, can_return: bool) -> Floats:
@@ -128,7 +128,7 @@ def _possible(state: HistoryState, classes: Floats, can_return: bool) -> Floats:
 
 
 def _differences(
-    before: tuple[NodeRecord, ...], after: tuple[NodeRecord, ...], state: HistoryState, back: int
+    before: tuple[PastNode, ...], after: tuple[PastNode, ...], state: HistoryState, back: int
 ) -> Iterator[Edit]:
     """Yield the edits that lead from one version to another, seen ``back`` iterations ago."""
     old = {node.name: node for node in before}
@@ -157,7 +157,7 @@ def _differences(
             yield _edit("remove", node)
 
 
-def _edit(kind: EditKind, node: NodeRecord, **fields: Any) -> Edit:
+def _edit(kind: EditKind, node: PastNode, **fields: Any) -> Edit:
     return Edit(kind=kind, node=node.name, stage=node.stage, operator=node.operator or node.name, **fields)
 
 
@@ -177,7 +177,7 @@ class _Drawing:
         self.key = f"{state.granularity} {change.name}"
         self.edits: list[Edit] = []
 
-    def run(self) -> tuple[tuple[NodeRecord, ...], tuple[Edit, ...]]:
+    def run(self) -> tuple[tuple[PastNode, ...], tuple[Edit, ...]]:
         """Return the new version's nodes and the edits that lead to it."""
         added = self._adds()
         touched = self._touched(added)
@@ -232,7 +232,7 @@ class _Drawing:
                 added[stage] = 1  # type: ignore[index]
         return [bool(hit) for hit in now]
 
-    def _changed(self, node: NodeRecord) -> NodeRecord | None:
+    def _changed(self, node: PastNode) -> PastNode | None:
         kinds = dict(self.model.tables.kinds.get(f"{self.key} {node.stage}", {"code": 1.0}))
         if not node.parameters:
             kinds.pop("parameter", None)
@@ -256,7 +256,7 @@ class _Drawing:
                 self.edits.append(_edit("data" if kind == "data" else "code", node))
                 return node
 
-    def _tuned(self, node: NodeRecord) -> NodeRecord:
+    def _tuned(self, node: PastNode) -> PastNode:
         state = self.state
         moves = [
             (name, chance)
@@ -286,12 +286,12 @@ class _Drawing:
             return drawn if drawn != now else now + 1
         return (not now) if isinstance(now, bool) else f"{now}'"
 
-    def _added(self, stage: Stage, nodes: list[NodeRecord]) -> NodeRecord:
+    def _added(self, stage: Stage, nodes: list[PastNode]) -> PastNode:
         taken = {node.name for node in nodes} | {node.name for node in self.state.nodes}
         name = next(f"{stage}_{n}" for n in range(1, len(taken) + 2) if f"{stage}_{n}" not in taken)
         earlier = [node.name for node in nodes if STAGES.index(node.stage) <= STAGES.index(stage)]
         parents = (str(self.rng.choice(earlier)),) if earlier else ()
-        node = NodeRecord(name=name, stage=stage, operator=name, parents=parents)
+        node = PastNode(name=name, stage=stage, operator=name, parents=parents)
         self.edits.append(_edit("add", node))
         return node
 

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, IterationRecord, NodeRecord
+from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, PastIteration, PastNode
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.workflows.edits import EDIT_KINDS, STAGES, Edit, Scalar
 
@@ -113,11 +113,11 @@ class HistoryState:
         self.looped: tuple[bool, ...] = ()
         self.loop_share = 0.0
         self.moved_last = 0
-        self.nodes: tuple[NodeRecord, ...] = ()
+        self.nodes: tuple[PastNode, ...] = ()
         self.table: NodeTable | None = None
         self.traces: dict[tuple[str, str], ParameterTrace] = {}
         self.versions: tuple[str, ...] = ()
-        self.records: tuple[tuple[NodeRecord, ...], ...] = ()
+        self.records: tuple[tuple[PastNode, ...], ...] = ()
 
     def fork(self, memory: PersonMemory | None = None) -> Self:
         """Return a copy that can go its own way.
@@ -133,7 +133,7 @@ class HistoryState:
         other.traces = {key: copy.copy(trace) for key, trace in self.traces.items()}
         return other
 
-    def observe(self, record: IterationRecord) -> None:
+    def observe(self, record: PastIteration) -> None:
         """Take in the next iteration."""
         edited: dict[str, list[Edit]] = {}
         for edit in record.edits:
@@ -153,7 +153,7 @@ class HistoryState:
         self.versions = (*self.versions, version)[-MAX_REMEMBERED:]
         self.iterations += 1
 
-    def _observe_change(self, record: IterationRecord) -> None:
+    def _observe_change(self, record: PastIteration) -> None:
         index = CLASS_INDEX.get(record.change)
         if index is None:  # a new start on the same line: no change of anything
             return
@@ -170,7 +170,7 @@ class HistoryState:
             self.kinds[_KIND[edit.kind]] += 1
         self.kinds_decayed = SLOW * self.kinds_decayed + (1 - SLOW) * np.minimum(self.kinds, 1)
 
-    def _observe_parameters(self, record: IterationRecord) -> None:
+    def _observe_parameters(self, record: PastIteration) -> None:
         before = {node.name: node for node in self.nodes}
         self.moved_last = 0
         for node in record.nodes:
@@ -190,7 +190,7 @@ class HistoryState:
                     trace.moved(value, self.iterations)
                     self.moved_last += 1
 
-    def _observe_nodes(self, record: IterationRecord, edited: dict[str, list[Edit]]) -> None:
+    def _observe_nodes(self, record: PastIteration, edited: dict[str, list[Edit]]) -> None:
         old = self.table
         shape = tuple((node.name, node.stage, node.operator, node.parents) for node in record.nodes)
         if old is not None and shape == tuple(
@@ -223,7 +223,7 @@ def same(left: Scalar, right: Scalar) -> bool:
     return type(left) is type(right) and (left == right or (left != left and right != right))
 
 
-def _new_table(nodes: tuple[NodeRecord, ...], old: NodeTable | None, now: int) -> NodeTable:
+def _new_table(nodes: tuple[PastNode, ...], old: NodeTable | None, now: int) -> NodeTable:
     """Lay out the table of a new DAG; nodes that were there before keep what is known of them."""
     size = len(nodes)
     position = {node.name: index for index, node in enumerate(nodes)}

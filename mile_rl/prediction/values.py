@@ -70,6 +70,8 @@ VALUE_NAMES: tuple[str, ...] = (
     "candidates",
     "person_distinct",
     "name_known",
+    "step_record",
+    "direction_record",
 )
 
 MAX_CANDIDATES = 40
@@ -184,6 +186,7 @@ def rows(
     low, high = (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
     step = numbers[-1] - numbers[-2] if len(numbers) > 1 else 0.0
     repeats = 1 - len(counts) / len(keys)
+    record = _step_record(numbers)
     out = np.zeros((len(found), len(VALUE_NAMES)))
     base = len(RULES)
     for row, (key, (value, why)) in zip(out, found.items()):
@@ -217,8 +220,23 @@ def rows(
             len(found),
             math.log1p(len(used)),
             float(bool(shares)),
+            *record,
         )
     return out
+
+
+def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return in what share of a parameter's moves its step (or factor) was that of the move before, and in
+    what share its direction was; pulled towards 0 and 1/2 while there are few."""
+    same_step = same_way = total = 0
+    for first, second, third in zip(numbers, numbers[1:], numbers[2:]):
+        step, again = second - first, third - second
+        steady = abs(again - step) <= 1e-6 * abs(step)
+        grows = first * second > 0 and abs(third * first - second * second) <= 1e-6 * second * second
+        same_step += steady or grows
+        same_way += (step > 0) == (again > 0)
+        total += 1
+    return same_step / (total + 1), (same_way + 0.5) / (total + 1)
 
 
 def _cased(pattern: str, word: str) -> str:

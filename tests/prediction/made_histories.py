@@ -1,11 +1,11 @@
 """Small histories, made by hand."""
 
-from mile_rl.prediction.base import IterationRecord, NodeRecord
+from mile_rl.prediction.base import PastIteration, PastNode
 from mile_rl.workflows.edits import Edit, change_class
 
 
 def node(name, stage="learn", parents=(), **parameters):
-    return NodeRecord(name=name, stage=stage, operator=name, parents=parents, parameters=parameters)
+    return PastNode(name=name, stage=stage, operator=name, parents=parents, parameters=parameters)
 
 
 def version(c=1.0, depth=3, text="raw"):
@@ -21,7 +21,7 @@ def tuned(old, new, *, returns_to=None, name="C", looped=False, gap_s=60.0, **ve
     edits = (
         Edit(kind="parameter", node="fit", stage="learn", operator="fit", parameter=name, old=old, new=new),
     )
-    return IterationRecord(
+    return PastIteration(
         nodes=version(**({"c": new} if name == "C" else {"depth": new})),
         edits=edits,
         change=change_class(edits, returned=returns_to is not None),
@@ -33,4 +33,4 @@ def tuned(old, new, *, returns_to=None, name="C", looped=False, gap_s=60.0, **ve
 
 
 def first(c=1.0):
-    return IterationRecord(nodes=version(c), version=f"C={c}")
+    return PastIteration(nodes=version(c), version=f"C={c}")

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from made_histories import first, node, tuned, version
 
-from mile_rl.prediction.base import CLASSES, IterationRecord
+from mile_rl.prediction.base import CLASSES, PastIteration
 from mile_rl.prediction.errors import PredictionError
+from mile_rl.prediction.live import differences, past_nodes, predict
 from mile_rl.prediction.memory import PersonMemory
-from mile_rl.prediction.model import Model, TreePredictor, entropy_bits, predict, shipped
+from mile_rl.prediction.model import Model, TreePredictor, entropy_bits, shipped
+from mile_rl.workflows.dag import Output
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
+from mile_rl.workflows.version import VersionNode
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,7 @@ def test_what_is_known_from_other_histories_counts_and_is_not_changed(model, gri
 
 
 def test_only_earlier_versions_that_differ_from_the_present_one_can_be_returned_to(model):
-    rerun = IterationRecord(nodes=version(2.0), change=ChangeClass.NOTHING, version="C=2.0")
+    rerun = PastIteration(nodes=version(2.0), change=ChangeClass.NOTHING, version="C=2.0")
     said = predict([first(1.0), tuned(1.0, 2.0), rerun], model=model)
     assert [guess.back for guess in said.returns] == [2]
     total = sum(guess.probability for guess in said.returns)
@@ -172,7 +175,7 @@ def test_class_frequencies_of_draws_match_what_is_predicted(model, grid):
 
 def test_a_workflow_of_no_nodes_can_be_asked_about(model, rng):
     predictor = TreePredictor(model)
-    predictor.observe(IterationRecord(nodes=()))
+    predictor.observe(PastIteration(nodes=()))
     assert predictor.predict().touched == {}
     for _ in range(30):
         record = predictor.sample(rng)
@@ -185,7 +188,7 @@ def test_an_answer_is_quick(model):
         for i in range(12)
     )
     predictor = TreePredictor(model)
-    predictor.observe(IterationRecord(nodes=nodes))
+    predictor.observe(PastIteration(nodes=nodes))
     times = []
     for _ in range(40):
         started = time.perf_counter_ns()
@@ -198,3 +201,30 @@ def test_an_answer_is_quick(model):
 def test_being_sure_is_zero_bits():
     assert entropy_bits({"a": 1.0, "b": 0.0}) == 0
     assert entropy_bits(dict.fromkeys(range(8), 1 / 8)) == pytest.approx(3)
+
+
+def test_a_version_of_the_engine_is_seen_with_its_own_arguments_only():
+    nodes = past_nodes(
+        [
+            VersionNode(name="rows", operator="load", stage="preprocess", arguments={"path": "a.csv"}),
+            VersionNode(
+                name="tree",
+                operator="fit",
+                stage="learn",
+                parents=(Output("rows"), Output("rows", "y")),
+                arguments={"x": "rows", "y": "rows.y", "depth": 3},
+            ),
+        ]
+    )
+    assert nodes[1].parents == ("rows",)
+    assert nodes[1].parameters == {"depth": 3}
+    assert nodes[0].parameters == {"path": "a.csv"}
+
+
+def test_an_edit_that_was_not_run_yet_counts(model, grid):
+    now = version(5.0, depth=4)
+    edits = list(differences(grid[-1].nodes, now))
+    assert [(edit.node, edit.parameter, edit.old, edit.new) for edit in edits] == [("fit", "depth", 3, 4)]
+    assert predict(grid, now, model=model).edits_seen == 5
+    assert predict(grid, version(5.0), model=model).edits_seen == 4
+    assert predict([], now, model=model).edits_seen == 0

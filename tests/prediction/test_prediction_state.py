@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from made_histories import first, node, tuned, version
 
-from mile_rl.prediction.base import CLASS_INDEX, IterationRecord
+from mile_rl.prediction.base import CLASS_INDEX, PastIteration
 from mile_rl.prediction.features import CLASS_NAMES, NODE_NAMES, class_row, node_rows
 from mile_rl.prediction.state import NEVER, HistoryState, same
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
@@ -40,7 +40,7 @@ def test_a_node_counts_how_lately_and_how_often_it_was_touched(grid):
 
 
 def test_shares_decay_while_a_node_rests(grid):
-    rerun = IterationRecord(nodes=grid[-1].nodes, change=ChangeClass.NOTHING)
+    rerun = PastIteration(nodes=grid[-1].nodes, change=ChangeClass.NOTHING)
     state = followed([*grid, rerun, rerun])
     fit = state.table.names.index("fit")
     assert state.table.since[fit] == 2
@@ -50,7 +50,7 @@ def test_shares_decay_while_a_node_rests(grid):
 def test_nodes_keep_what_is_known_of_them_when_another_is_added_before_them(grid):
     added = node("split", "preprocess")
     edits = (Edit(kind="add", node="split", stage="preprocess", operator="split"),)
-    record = IterationRecord(nodes=(added, *version(5.0)), edits=edits, change=change_class(edits))
+    record = PastIteration(nodes=(added, *version(5.0)), edits=edits, change=change_class(edits))
     state = followed([*grid, record])
     assert state.table.names == ("split", "load", "clean", "fit", "score")
     assert state.table.count.tolist() == [1, 0, 0, 4, 0]
@@ -100,12 +100,12 @@ def test_histories_of_one_person_share_their_memory(grid):
 
 def test_a_cycle_in_a_mined_graph_is_survived():
     nodes = (node("a", "learn", ("b",)), node("b", "learn", ("a",)), node("c", "learn", ("c",)))
-    state = followed([IterationRecord(nodes=nodes)])
+    state = followed([PastIteration(nodes=nodes)])
     assert np.isfinite(node_rows(state, EVEN)).all()
 
 
 def test_a_workflow_without_nodes_has_rows():
-    state = followed([IterationRecord(nodes=()), IterationRecord(nodes=(), change=ChangeClass.NOTHING)])
+    state = followed([PastIteration(nodes=()), PastIteration(nodes=(), change=ChangeClass.NOTHING)])
     assert node_rows(state, EVEN).shape == (0, len(NODE_NAMES))
     assert np.isfinite(class_row(state)).all()
 
