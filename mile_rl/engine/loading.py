@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mile_rl.engine import fresh
 from mile_rl.errors import MissingFile, WorkflowError
 from mile_rl.workflows.file import File
 from mile_rl.workflows.flow import Flow
@@ -68,6 +69,7 @@ def _import(path: Path) -> types.ModuleType:
     name = ".".join(parts)
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+    fresh.install()
     loaded = sys.modules.get(name)
     if loaded is not None and getattr(loaded, "__file__", None) == str(path):
         return loaded
@@ -77,7 +79,7 @@ def _import(path: Path) -> types.ModuleType:
     if loaded is not None:
         # The name belongs to another module (random.py, say), which others may need as it is.
         name = f"_mile_{name}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, path, loader=fresh.FreshLoader(name, str(path)))
     if spec is None or spec.loader is None:
         raise WorkflowError(f"{path} cannot be imported.")
     module = importlib.util.module_from_spec(spec)

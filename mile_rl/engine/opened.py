@@ -73,7 +73,7 @@ class Opened:
         elif event == "sqlite3.connect":
             path, writes = arguments[0], False
         elif event in ("os.listdir", "os.scandir"):
-            if sys._getframe(1).f_code.co_filename.startswith("<frozen importlib"):
+            if _is_import_machinery():
                 return
             path, writes = arguments[0], False
             if isinstance(path, str | os.PathLike):
@@ -89,6 +89,18 @@ class Opened:
         mine = self._by_thread.get(threading.get_ident())
         for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
             (node.written if writes else node.read)[text] = None
+
+
+def _is_import_machinery() -> bool:
+    """Tell whether importlib lists a folder, to find a module or what is installed, and not the operator."""
+    frame = sys._getframe(2)
+    for _ in range(5):
+        if frame is None:
+            return False
+        if "importlib" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 class _Node:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from mile_rl.errors import WorkflowError
 from mile_rl.workflows import capture
 from mile_rl.workflows.dag import RESULT
 from mile_rl.workflows.edits import STAGES, Stage
+from mile_rl.workflows.file import File
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,7 +63,7 @@ class Operator(Generic[P, R]):
         """Add a node inside a workflow; call the function anywhere else."""
         capturing = capture.current()
         if capturing is None:
-            return self.function(*args, **kwargs)
+            return self.function(*_paths(args), **dict(zip(kwargs, _paths(kwargs.values()))))
         return cast(R, capturing.add(self, args, kwargs))
 
     def __get__(self, instance: object, owner: type | None = None) -> Any:
@@ -224,6 +225,11 @@ def _refuse_state(instance: object, name: str) -> None:
             f"{name} belongs to an object with state, which can change unseen: make it a function that takes "
             f"what it needs as arguments, or make {type(instance).__qualname__} a frozen dataclass."
         )
+
+
+def _paths(arguments: Iterable[Any]) -> Any:
+    """Return arguments as a run would hand them over: a declared file as a path."""
+    return (argument.path if type(argument) is File else argument for argument in arguments)
 
 
 def _innermost(function: Any) -> Any:
