@@ -16,6 +16,7 @@ from mile_rl.errors import WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
 from mile_rl.workflows.file import File
+from mile_rl.workflows.sign import files_in, files_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class Called:
         values: output name -> value; empty where the operator raised.
         elapsed_ns: how long the operator ran.
         opened: the files that it read without declaring them.
-        files_changed: the declared files that changed while it ran.
+        files_changed: those of ``opened`` that were written to while it ran, so that nobody knows what it read.
         error: what it raised.
     """
 
@@ -54,14 +55,15 @@ def call(
         state_folder: the project's own state, reading which does not count.
         clock_ns: a clock.
     """
-    declared = [file.path for file in _files(node.arguments)]
-    before = [_state(path) for path in declared]
+    declared = tuple(files_of(node))
     arguments = {name: _filled(value, inputs) for name, value in node.arguments.items()}
+    arguments.update(_default_files(node))
     bound = inspect.BoundArguments(node.operator.signature, arguments)
     args, kwargs = bound.args, bound.kwargs
     if seed is not None:
         seeds.seed(seed)
     OPENED.begin()
+    begun_ns = _file_clock_ns()
     start_ns = clock_ns()
     try:
         result = node.operator.function(*args, **kwargs)
@@ -72,7 +74,7 @@ def call(
         OPENED.end()
         return Called(values={}, elapsed_ns=elapsed_ns, error=error)
     opened = OPENED.end(declared=declared, ignored=(state_folder,))
-    changed = tuple(path for path, state in zip(declared, before) if _state(path) != state)
+    changed = tuple(path for path in opened if _written_since(path, begun_ns))
     return Called(values=values, elapsed_ns=elapsed_ns, opened=opened, files_changed=changed)
 
 
@@ -127,21 +129,21 @@ def _filled(value: Any, inputs: Mapping[Output, Any]) -> Any:
         return value
 
 
-def _files(value: Any) -> Iterator[File]:
-    kind = type(value)
-    if kind is File:
-        yield value
-    elif kind is list or kind is tuple:
-        for item in value:
-            yield from _files(item)
-    elif kind is dict:
-        for item in value.values():
-            yield from _files(item)
+def _default_files(node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the defaults that hold files and are used: operators receive these as paths too."""
+    for name, parameter in node.operator.signature.parameters.items():
+        if name not in node.arguments and any(files_in(parameter.default)):
+            yield name, _filled(parameter.default, {})
 
 
-def _state(path: Path) -> tuple[int, ...] | None:
+def _file_clock_ns() -> int:
+    """Return the time by the clock that files are stamped with, which on Linux may be 10 ms behind."""
+    coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)
+    return time.time_ns() if coarse is None else time.clock_gettime_ns(coarse)
+
+
+def _written_since(path: Path, begun_ns: int) -> bool:
     try:
-        found = os.stat(path)
+        return os.stat(path).st_ctime_ns >= begun_ns
     except OSError:
-        return None
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        return True

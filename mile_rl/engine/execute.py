@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,10 +70,18 @@ class PlanAgain(Exception):
 
 @dataclass(slots=True)
 class Running:
-    """A node whose operator runs: what it was handed, and whether its result may owe something to others."""
+    """A node whose operator runs.
+
+    Args:
+        node: its name.
+        handed: what it was handed.
+        copies: the inputs of which it has a copy of its own; what it does to those is nobody's business.
+        tainted: whether its result may owe something to nodes that ran beside it.
+    """
 
     node: str
     handed: dict[Output, Any]
+    copies: frozenset[Output] = frozenset()
     tainted: bool = False
 
 
@@ -119,7 +129,7 @@ class Executor:
         Raises:
             OperatorFailed: an operator raised; what was earned until then has been kept.
         """
-        with seeds.restored():
+        with seeds.restored(), self._at_home():
             try:
                 while True:
                     compute, _ = self._keeper.plan(frozenset(self._memory))
@@ -134,6 +144,19 @@ class Executor:
             finally:
                 self._flush()
         return {output: self._memory[output].value for output in self.dag.requested}
+
+    @contextlib.contextmanager
+    def _at_home(self) -> Iterator[None]:
+        self._folder = _working_directory()
+        try:
+            yield
+        finally:
+            self._go_home()
+
+    def _go_home(self) -> None:
+        """Undo what an operator did to the working directory, which others find their files by."""
+        if self._folder and _working_directory() != self._folder:
+            os.chdir(self._folder)
 
     def _carry_out(self, order: list[str]) -> None:
         self._total_ns = max(1, sum(self._keeper.expected_ns(name) for name in order))
@@ -175,11 +198,17 @@ class Executor:
         """Get a node's inputs together."""
         self._tell(name)
         node = self.dag.nodes[name]
-        handed = {}
-        for output in node.parents:
-            value = self._obtain(output).watch.hand_out()
-            handed[output] = copied(value) if self._keeper.is_mutator(name) else value
-        return Running(name, handed)
+        handed = {output: self._obtain(output).watch.hand_out() for output in node.parents}
+        copies: set[Output] = set()
+        if self._keeper.is_mutator(name):
+            for output, value in handed.items():
+                try:
+                    handed[output] = copied(value)
+                except Exception:
+                    # It cannot be copied, for whatever reason of its own: others get it made again.
+                    continue
+                copies.add(output)
+        return Running(name, handed, frozenset(copies))
 
     def work(self, running: Running, *, seed: str | None) -> Called:
         """Call the operator; safe on any thread."""
@@ -194,6 +223,7 @@ class Executor:
     def finish(self, running: Running, called: Called) -> None:
         """Check what a call did, hold its values, decide about them and release its inputs."""
         name, keeper = running.node, self._keeper
+        self._go_home()
         if called.error is not None:
             _raise(name, called.error)
         changed = self._changed_inputs(running)
@@ -218,11 +248,10 @@ class Executor:
             raise PlanAgain
 
     def _changed_inputs(self, running: Running) -> tuple[Output, ...]:
-        if self._keeper.is_mutator(running.node):
-            # It had copies of its own; what it did to them is nobody's business.
-            return ()
         return tuple(
-            output for output, handed in running.handed.items() if self._memory[output].watch.changed(handed)
+            output
+            for output, handed in running.handed.items()
+            if output not in running.copies and self._memory[output].watch.changed(handed)
         )
 
     def drop_spoiled(self, *, but: str = "") -> tuple[tuple[Output, Held], ...]:
@@ -391,3 +420,11 @@ def _raise(name: str, error: BaseException) -> None:
     if isinstance(error, KeyboardInterrupt | WorkflowError):
         raise error
     raise OperatorFailed(name, error) from error
+
+
+def _working_directory() -> str:
+    """Return the working directory, "" where it has been removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""

@@ -33,7 +33,6 @@ class Held:
             self._watch = watch(self.value)
         return self._watch
 
-
     def may_be_spoiled(self) -> bool:
         """Tell whether somebody may have changed the value since it was made."""
         if self._watch is None:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from mile_rl.engine.held import Held
     from mile_rl.engine.prepare import Prepared
 
-QUICK_NS = 2_000_000
-"""What took less than this to make is not worth a decision: 2 ms, about what writing and loading cost at least."""
+QUICK_NS = 5_000_000
+"""What took less than this to make is not worth a decision: 5 ms, no more than deciding, writing and loading cost."""
 
 DECIDING_NS = 5_000_000
 DECIDING_SHARE = 0.01
@@ -121,9 +121,10 @@ class IterationKeeper:
         self._ran(node, called.elapsed_ns, prepared.dag.nodes[node].parents)
         prepared.layout.compute_ns[prepared.layout.node_at[node]] = called.elapsed_ns
         prepared.guard.computed(called.elapsed_ns)
-        if called.files_changed:
-            names = ", ".join(path.name for path in called.files_changed)
-            self._keep_nothing_of(node, f"{names} changed while {node} ran")
+        stale = prepared.signer.changed_files(prepared.dag.nodes[node], self.signatures[node])
+        if changed_files := dict.fromkeys((*called.files_changed, *stale)):
+            names = ", ".join(path.name for path in changed_files)
+            self._keep_nothing_of(node, f"{names} changed while {node} ran or waited")
         if called.opened:
             self._note_hidden(node, called)
         operator = prepared.dag.nodes[node].operator
@@ -198,6 +199,11 @@ class IterationKeeper:
         load_ns = prepared.costs.load_ns(codec, size_bytes)
         if made_ns <= load_ns:
             fate.reason = f"made in {duration(made_ns)}, loading takes {duration(load_ns)}"
+            return False
+        write_ns, left_ns = prepared.costs.write_ns(codec, size_bytes), prepared.guard.allowance_ns()
+        if write_ns > left_ns:
+            # The guard would say so too, but only after the recreation time has been planned.
+            fate.reason = f"writing takes {duration(write_ns)}, {duration(left_ns)} may be spent on it now"
             return False
         begun_ns = self._clock_ns()
         try:

@@ -6,6 +6,7 @@ import copy
 import dis
 import enum
 import functools
+import itertools
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -169,8 +170,21 @@ def copied(value: Any) -> Any:
     """
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
-        return value.copy()
+        return _copied_frame(value)
     return copy.deepcopy(value)
+
+
+def _copied_frame(frame: Any) -> Any:
+    """Copy a frame or a series; pandas' own deep copy shares the lists and the like in cells."""
+    copied_frame = frame.copy()
+    memo: dict[int, Any] = {}
+    for block in copied_frame._mgr.blocks:
+        if block.dtype == object:
+            cells = block.values
+            for position, cell in zip(itertools.product(*map(range, cells.shape)), cells.flat):
+                if not isinstance(cell, IMMUTABLE):
+                    cells[position] = copy.deepcopy(cell, memo)
+    return copied_frame
 
 
 @functools.lru_cache(maxsize=65536)

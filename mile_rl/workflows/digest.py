@@ -8,7 +8,8 @@ bulk content (big buffers, files) through xxh3.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +23,9 @@ SIZE = 16
 """Bytes in a digest."""
 
 _CHUNK_BYTES = 1 << 20
+
+_CLOCK_NS = 50_000_000
+"""File systems tell times of change that lie closer together than this apart at the latest (Linux: 10 ms)."""
 
 
 class _Hash(Protocol):
@@ -153,24 +157,69 @@ def digest_file(path: Path) -> bytes:
 
 
 class FileDigests:
-    """Digests files, each at most once in its life: what counts in a run is what stood there at its start."""
+    """Digests files, each at most once in its life: what counts in a run is what stood there at its start.
 
-    __slots__ = ("_known",)
+    Args:
+        wall_ns: the time of day, to tell how long ago a file was changed.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_known", "_states", "_wall_ns")
+
+    def __init__(self, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._known: dict[Path, bytes] = {}
+        self._states: dict[Path, _State | None] = {}
+        self._wall_ns = wall_ns
 
     def __call__(self, path: Path) -> bytes:
         """Return the digest of a file's or a folder's content; see :func:`digest_file`."""
         known = self._known.get(path)
         if known is None:
+            self._states[path] = _settled_state(path, self._wall_ns())
             known = self._known[path] = digest_file(path)
         return known
+
+    def changed(self, path: Path) -> bool:
+        """Tell whether a file is not, or may not be, what it was when it was digested.
+
+        Its size and times are compared, which no write leaves as they are; one that was written a moment
+        before it was digested is read once more. A file that was never digested has not changed.
+        """
+        if path not in self._known:
+            return False
+        state = self._states[path]
+        if state is not None:
+            return _settled_state(path, self._wall_ns()) != state
+        try:
+            return digest_file(path) != self._known[path]
+        except MissingFile:
+            return True
 
     def forget(self, paths: Iterable[Path]) -> None:
         """Look at some files again when they are next asked for."""
         for path in paths:
             self._known.pop(path, None)
+
+
+_State = tuple[tuple[int, ...], ...]
+
+
+def _settled_state(path: Path, now_ns: int) -> _State | None:
+    """Return what tells one state of a file (or of all files of a folder) from another without reading them.
+
+    None where something was changed so lately that the file system's clock may not tell the next change.
+    """
+    try:
+        found = [os.stat(path)]
+        if os.path.isdir(path):
+            for folder, folders, files in os.walk(path, followlinks=False):
+                found += (os.stat(os.path.join(folder, name)) for name in (*sorted(folders), *sorted(files)))
+    except OSError:
+        return None
+    if any(each.st_ctime_ns > now_ns - _CLOCK_NS for each in found):
+        return None
+    return tuple(
+        (each.st_dev, each.st_ino, each.st_size, each.st_mtime_ns, each.st_ctime_ns) for each in found
+    )
 
 
 def _digest_content(path: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import sys
 import types
 from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +29,12 @@ Target = tuple[str, int | None]
 
 _GENERATED = frozenset(
     "__dict__ __weakref__ __doc__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
-    "__dataclass_params__ __annotate__ __annotate_func__ __annotations_cache__".split()
+    "__dataclass_params__ __annotate__ __annotate_func__ __annotations_cache__ __slotnames__".split()
+)
+_ENUM = frozenset(
+    # Caches of an enumeration, which grow as its values are used.
+    "_value2member_map_ _hashable_values_ _unhashable_values_ _unhashable_values_map_ _inverted_ "
+    "_new_member_ _use_args_".split()
 )
 _NOTEBOOK = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open"))
 
@@ -253,10 +259,13 @@ class Reach:
         return self._target(getattr(value, "py_func", None) or value.__wrapped__, item)
 
     def _use_package(self, item: Item, module: str | None) -> None:
-        if module and origin_of_name(module) == "installed":
-            top = module.partition(".")[0]
-            if top != "mile_rl":
-                item.packages.add(top)
+        if not module:
+            return
+        top = module.partition(".")[0]
+        # One that is not loaded yet can only come from an import that was found to be of an installed package.
+        installed = top not in sys.modules or origin_of_name(module) == "installed"
+        if installed and top != "mile_rl" and top not in sys.stdlib_module_names:
+            item.packages.add(top)
 
     def _value(self, value: Any, label: str, where: str) -> int:
         """Return the item of a value; what it is made of is looked at at once."""
@@ -344,6 +353,8 @@ class Reach:
         for name, imported in code.imports:
             for found, label in resolver.find_import(name, imported, function):
                 self._slot(item, slots, f"import {name}", found, label)
+        if code.reflects:
+            self._slot(item, slots, "reflection", Everything(), "")
         for use in code.decorators:
             self._lenient(item, slots, "decorator", use, function)
         for name, annotation in getattr(function, "__annotations__", {}).items():
@@ -409,9 +420,15 @@ class Reach:
                 value, types.GetSetDescriptorType | types.MemberDescriptorType
             ):
                 continue
+            if name == "__annotations__" and not value:
+                # Python makes it when somebody first asks for it.
+                continue
             if _is_generated(value, dataclass=fields is not None, fields=space.get("_fields")):
                 continue
-            if name in ("__annotations__", "__orig_bases__", "__parameters__", "_member_map_"):
+            if name in _ENUM and isinstance(cls, enum.EnumMeta):
+                continue
+            if _is_dunder(name) and not _is_code(getattr(value, "__func__", value)):
+                # Annotations, and what metaclasses leave there for themselves.
                 self._lenient_value(item, slots, name, value)
             else:
                 self._slot(item, slots, name, Found(value), f"{item.label}.{name}")
@@ -477,6 +494,10 @@ def _content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:
         return None
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
 
 
 def _is_code(value: Any) -> bool:

@@ -89,7 +89,11 @@ class Resolver:
                 if name == use.name:
                     found = self._imported(imported, space)
                     if isinstance(found, Found):
-                        yield self._follow(found.value, use, item, _import_label(imported))
+                        followed = self._follow(found.value, use, item, _import_label(imported))
+                        # What an installed module gives counts with the import itself, as it does as long as
+                        # the module is not loaded.
+                        if not (_is_installed(found.value) and isinstance(followed[0], Text)):
+                            yield followed
             return
         root = space.get(use.name, _MISSING)
         if root is _MISSING:
@@ -110,6 +114,9 @@ class Resolver:
         found = self._imported(imported, function.__globals__)
         if (isinstance(found, Found) and name == "*") or isinstance(found, Text):
             yield found, label
+        elif _is_installed(found.value):
+            # The same words as for a module that is not loaded yet: see _import_own.
+            yield Text(f"installed {imported.module}", imported.module), label
         else:
             yield Text(f"import {label}"), label
 
@@ -180,6 +187,8 @@ class Resolver:
             name = ".".join([*parts, name] if name else parts)
         module = sys.modules.get(name) or _import_own(name)
         if isinstance(module, Text):
+            if imported.attribute and module.words != "missing":
+                return Text(f"{module.words}.{imported.attribute}", module.package)
             return module
         if not imported.attribute:
             return Found(module)
@@ -218,6 +227,11 @@ def _import_own(name: str) -> types.ModuleType | Text:
     except Exception:
         # The function may never come to its import, or handle its failure; then this is what it sees.
         return Text("missing")
+
+
+def _is_installed(value: Any) -> bool:
+    """Tell whether a value is a module that is not the person's own."""
+    return isinstance(value, types.ModuleType) and origin_of_module(value) != "own"
 
 
 def _is_own_code(value: Any) -> bool:
