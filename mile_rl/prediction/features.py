@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES
-from mile_rl.prediction.state import NEVER, HistoryState, ParameterTrace
+from mile_rl.prediction.state import NEVER, HistoryState, NodeTable, ParameterTrace
 from mile_rl.workflows.edits import EDIT_KINDS, STAGES
 
 Floats = NDArray[np.float64]
@@ -128,62 +128,85 @@ def class_row(state: HistoryState) -> Floats:
     Args:
         state: the history.
     """
-    table = state.table
-    assert table is not None, "a history has to be observed before it is described"
-    stages = np.bincount(table.stage, minlength=len(STAGES))[: len(STAGES)]
+    return np.concatenate((_workflow(state), _changes(state), _rhythm(state), _person(state)))
+
+
+def _workflow(state: HistoryState) -> Floats:
+    table = observed(state)
+    return np.array(
+        (
+            float(state.granularity == "run"),
+            math.log1p(state.iterations),
+            math.log1p(state.hand),
+            *np.log1p(np.bincount(table.stage, minlength=len(STAGES))[: len(STAGES)]),
+            float(table.depth.max(initial=0.0)),
+            math.log1p(float(table.parameters.sum())),
+        )
+    )
+
+
+def _changes(state: HistoryState) -> Floats:
     last, second = np.zeros(len(CLASSES)), np.zeros(len(CLASSES))
-    run = 0
     if state.classes:
         last[state.classes[-1]] = 1.0
-        while run < len(state.classes) and state.classes[-1 - run] == state.classes[-1]:
-            run += 1
     if len(state.classes) > 1:
         second[state.classes[-2]] = 1.0
     share = (state.counts + PRIOR_WEIGHT * PRIOR) / (state.hand + PRIOR_WEIGHT)
-    decayed = state.decayed + (1 - state.decayed.sum()) * share
-    touched = (0.0, 0.0, *state.n_touched)
-    gaps = (-1.0, -1.0, *state.gap_s)
-    looped = (False, False, *state.looped)
     return np.concatenate(
         (
-            (
-                float(state.granularity == "run"),
-                math.log1p(state.iterations),
-                math.log1p(state.hand),
-            ),
-            np.log1p(stages),
-            (
-                float(table.depth.max(initial=0.0)),
-                math.log1p(float(table.parameters.sum())),
-            ),
             last,
             second,
             np.log1p(state.counts),
             share,
-            decayed,
+            state.decayed + (1 - state.decayed.sum()) * share,
             np.log1p(state.class_since),
             np.log1p(state.kinds),
             state.kinds_decayed,
-            (
-                math.log1p(touched[-1]),
-                math.log1p(touched[-2]),
-                state.share_touched,
-                math.log1p(state.moved_last),
-                _log_gap(gaps[-1]),
-                _log_gap(gaps[-2]),
-                float(gaps[-1] >= 0),
-                float(looped[-1]),
-                float(looped[-2]),
-                state.loop_share,
-                float(run),
-                (state.counts[1] + 0.1) / (state.hand + 2.0),
-                math.log1p(state.memory.hand),
-                math.log1p(state.memory.histories),
-                (state.memory.touched_share + 0.3) / (state.memory.hand + 1.0),
-            ),
-            state.memory.shares(PRIOR, PRIOR_WEIGHT),
         )
     )
+
+
+def _rhythm(state: HistoryState) -> Floats:
+    touched = (0.0, 0.0, *state.n_touched)
+    gaps = (-1.0, -1.0, *state.gap_s)
+    looped = (False, False, *state.looped)
+    run = 0
+    while run < len(state.classes) and state.classes[-1 - run] == state.classes[-1]:
+        run += 1
+    return np.array(
+        (
+            math.log1p(touched[-1]),
+            math.log1p(touched[-2]),
+            state.share_touched,
+            math.log1p(state.moved_last),
+            _log_gap(gaps[-1]),
+            _log_gap(gaps[-2]),
+            float(gaps[-1] >= 0),
+            float(looped[-1]),
+            float(looped[-2]),
+            state.loop_share,
+            float(run),
+            (state.counts[1] + 0.1) / (state.hand + 2.0),
+        )
+    )
+
+
+def _person(state: HistoryState) -> Floats:
+    memory = state.memory
+    return np.array(
+        (
+            math.log1p(memory.hand),
+            math.log1p(memory.histories),
+            (memory.touched_share + 0.3) / (memory.hand + 1.0),
+            *memory.shares(PRIOR, PRIOR_WEIGHT),
+        )
+    )
+
+
+def observed(state: HistoryState) -> NodeTable:
+    """Return the nodes of the latest version; asking before anything was observed is a bug of ours."""
+    assert state.table is not None, "a history has to be observed before it is described"
+    return state.table
 
 
 def node_rows(state: HistoryState, classes: Floats) -> Floats:
@@ -193,27 +216,27 @@ def node_rows(state: HistoryState, classes: Floats) -> Floats:
         state: the history.
         classes: P(change class), in the order of ``CLASSES``.
     """
-    table = state.table
-    assert table is not None, "a history has to be observed before it is described"
-    size = len(table.names)
-    rows = np.zeros((size, len(NODE_NAMES)))
-    if not size:
-        return rows
-    recent = table.recent[0]
-    age = np.maximum(state.iterations - 1 - table.born, 0.0)
-    own = (table.count + 0.3) / (age + 1.5)
-    by_stage = np.bincount(table.stage, weights=recent, minlength=3) / np.maximum(
-        np.bincount(table.stage, minlength=3), 1
-    )
-    # P(N B M P H R C E): what an iteration of each class touches, seen from a node of each stage
-    p_stage = np.array(
-        [classes[3] + classes[5] + classes[6], classes[2] + classes[4] + classes[6], classes[7]]
-    )
-    p_parameter = np.array([classes[5], classes[4], 0.0])
-    columns = (
+    table = observed(state)
+    rows = np.zeros((len(table.names), len(NODE_NAMES)))
+    if len(rows):
+        columns = (
+            *_node_topology(state, table),
+            *_node_touches(state, table),
+            *_node_moment(state, table, classes),
+        )
+        for index, column in enumerate(columns):
+            rows[:, index] = column
+    return rows
+
+
+Column = Floats | NDArray[np.bool_] | NDArray[np.int64] | float
+
+
+def _node_topology(state: HistoryState, table: NodeTable) -> tuple[Column, ...]:
+    return (
         float(state.granularity == "run"),
         math.log1p(state.hand),
-        math.log1p(size),
+        math.log1p(len(table.names)),
         table.stage == 0,
         table.stage == 1,
         table.stage == 2,
@@ -221,12 +244,22 @@ def node_rows(state: HistoryState, classes: Floats) -> Floats:
         (table.parents > 0).sum(axis=1),
         (table.children > 0).sum(axis=1),
         np.log1p(table.parameters),
+    )
+
+
+def _node_touches(state: HistoryState, table: NodeTable) -> tuple[Column, ...]:
+    recent = table.recent[0]
+    age = np.maximum(state.iterations - 1 - table.born, 0.0)
+    sizes = np.maximum(np.bincount(table.stage, minlength=len(STAGES)), 1)
+    by_stage = np.bincount(table.stage, weights=recent, minlength=len(STAGES)) / sizes
+    memory = state.memory
+    return (
         np.log1p(age),
         np.log1p(table.since),
         np.log1p(table.count),
-        own,
-        (state.memory.touched_share + 3 * state.share_touched + 0.3) / (state.memory.hand + 4.0),
-        math.log1p(min(state.memory.hand, 10)),
+        (table.count + 0.3) / (age + 1.5),
+        (memory.touched_share + 3 * state.share_touched + 0.3) / (memory.hand + 4.0),
+        math.log1p(min(memory.hand, 10)),
         table.fast,
         table.slow,
         recent,
@@ -237,23 +270,30 @@ def node_rows(state: HistoryState, classes: Floats) -> Floats:
         table.twins @ recent,
         by_stage[table.stage],
         table.twins @ table.slow,
-        recent.mean(),
+        float(recent.mean()),
         state.share_touched,
-        np.searchsorted(np.sort(table.since), table.since) / size,
+        np.searchsorted(np.sort(table.since), table.since) / len(table.names),
         table.slow / max(float(table.slow.max()), 0.05),
         table.last_kind,
+    )
+
+
+def _node_moment(state: HistoryState, table: NodeTable, classes: Floats) -> tuple[Column, ...]:
+    # N B M P H R C E: what an iteration of each class touches, seen from a node of each stage
+    p_stage = np.array(
+        [classes[3] + classes[5] + classes[6], classes[2] + classes[4] + classes[6], classes[7]]
+    )
+    p_parameter = np.array([classes[5], classes[4], 0.0])
+    return (
         float(bool(state.looped and state.looped[-1])),
         state.loop_share,
         math.log1p(state.moved_last),
         _log_gap(state.gap_s[-1] if state.gap_s else -1.0),
-        classes[0],
-        classes[1],
+        float(classes[0]),
+        float(classes[1]),
         p_stage[table.stage],
         p_parameter[table.stage],
     )
-    for index, column in enumerate(columns):
-        rows[:, index] = column
-    return rows
 
 
 def parameter_row(

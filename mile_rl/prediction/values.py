@@ -81,8 +81,10 @@ _TAIL = re.compile(r"^(.*?)(\d+)(\D{0,12})$", re.DOTALL)
 
 
 def is_number(value: Scalar) -> bool:
-    """Return whether a value is a finite number (and no bool)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Return whether a value is a finite number (and no bool) that a float can hold."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and value.bit_length() < 1000
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def candidates(
@@ -151,6 +153,7 @@ def rules(values: Sequence[Scalar]) -> list[tuple[Scalar, int]]:
     out += [(now + unit, 12), (now - unit, 13)]
     if now > 0:
         out += [(_round_up(now), 14), (_round_down(now), 15)]
+    out = [(value, rule) for value, rule in out if math.isfinite(value)]
     whole = isinstance(now, int)
     return [
         *((like(value, whole), rule) for value, rule in out if not whole or value == int(value)),
@@ -256,7 +259,8 @@ def _round_down(value: float) -> float:
 def _log_ratio(value: Scalar, now: Scalar) -> float:
     left, right = float(value), float(now)  # type: ignore[arg-type]
     if left * right > 0:
-        return max(min(math.log10(left / right), 4.0), -4.0)
+        # the difference of logarithms: a quotient may overflow or vanish
+        return max(min(math.log10(abs(left)) - math.log10(abs(right)), 4.0), -4.0)
     return 4.0 if left > right else -4.0
 
 

@@ -13,6 +13,8 @@ SCALARS = st.one_of(
     st.none(),
     st.booleans(),
     st.integers(-(10**6), 10**6),
+    st.integers(),
+    st.just(10**400),
     st.floats(allow_nan=True, allow_infinity=True),
     st.text(max_size=12),
 )
