@@ -46,11 +46,13 @@ class Scan(NamedTuple):
         uses: names that are looked up in globals (or are free), with what is done with them.
         imports: local name -> the imports that bind it.
         stores: whether it assigns to globals or to attributes.
+        reflects: whether it looks at namespaces or subclasses as a whole.
     """
 
     uses: tuple[Use, ...]
     imports: tuple[tuple[str, Import], ...]
     stores: bool
+    reflects: bool
 
 
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
@@ -61,6 +63,7 @@ _STORES = frozenset(("STORE_FAST", "STORE_NAME", "STORE_DEREF", "STORE_GLOBAL"))
 _QUIET = frozenset(
     "NOP RESUME PUSH_NULL PRECALL CACHE SWAP POP_TOP COPY NOT_TAKEN EXTENDED_ARG ROT_TWO KW_NAMES".split()
 )
+_REFLECTIONS = frozenset(("__subclasses__", "__globals__", "f_globals", "f_locals"))
 _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
 
 # What an instruction's argument means. Plain integers: this is looked at for every instruction.
@@ -109,16 +112,18 @@ def scan(code: CodeType) -> Scan:
     """Return what a code object and those nested in it use from outside."""
     uses: set[Use] = set()
     imports: set[tuple[str, Import]] = set()
-    stores = False
+    stores = reflects = False
     stack = [code]
     while stack:
         current = stack.pop()
+        reflects |= not _REFLECTIONS.isdisjoint(current.co_names)
         stores |= _scan_one(current, uses, imports)
         stack.extend(const for const in current.co_consts if isinstance(const, CodeType))
     return Scan(
         uses=tuple(sorted(uses, key=lambda use: (*use[:2], use.key is not None, use.key or "", *use[3:]))),
         imports=tuple(sorted(imports)),
         stores=stores,
+        reflects=reflects,
     )
 
 
@@ -213,6 +218,9 @@ def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str
                 # import a.b binds a, and makes b an attribute of it.
                 imports.add((argument, Import(level, module.partition(".")[0])))
                 imports.add(("", Import(level, module)))
+            if name == "STORE_GLOBAL":
+                # Other functions can use it, by a name that is not bound before this one runs.
+                imports.add(("*", Import(level, module, attribute if listed is not None else "")))
             bound = True
             if listed is None or len(listed) == 1:
                 break

@@ -20,6 +20,7 @@ class Code(NamedTuple):
         imports: local name -> imports inside it.
         decorators: the names that its decorators use.
         stores: whether it assigns to globals or attributes.
+        reflects: whether it looks at namespaces or subclasses as a whole.
     """
 
     digest: bytes
@@ -28,6 +29,7 @@ class Code(NamedTuple):
     imports: tuple[tuple[str, Import], ...]
     decorators: tuple[Use, ...]
     stores: bool
+    reflects: bool
 
 
 # The code object is held, so that no other one can get its id.
@@ -76,6 +78,7 @@ def _code_of(function: FunctionType, sources: Sources) -> Code:
         imports=found.imports,
         decorators=tuple(sorted(decorators, key=lambda use: use[:2])),
         stores=found.stores,
+        reflects=found.reflects,
     )
 
 

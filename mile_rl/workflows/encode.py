@@ -18,6 +18,7 @@ from mile_rl.errors import MileError, UnhashableValue
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.digest import bulk, digest_file
 from mile_rl.workflows.file import File
+from mile_rl.workflows.packages import canonical_name
 
 _COLLAPSE_BYTES = 4096
 """A longer encoding of a compound value is replaced by its digest, and remembered, so that a structure with
@@ -284,6 +285,10 @@ class Encoder:
             self.ref(kind)
             self.write(value._value_)
             self.write(getattr(value, "_name_", None))
+        elif type(value).__module__ == "logging" and hasattr(value, "getChild"):
+            # Its level and handlers do not count; its name is often that of the module.
+            self.out += b"o"
+            self.text(canonical_name(value.name))
         elif isinstance(value, PurePath):
             self.out += b"P"
             self.ref(kind)
@@ -320,7 +325,7 @@ class Encoder:
             self.out += b"G"
             self.ref(type(value))
             module = getattr(value, "__module__", None) or ""
-            self.text(str(module))
+            self.text(canonical_name(str(module)))
             self.text(reduced)
             if module in sys.modules:
                 # Whose version counts, or, where it is the person's own, which counts with its content.
@@ -331,7 +336,7 @@ class Encoder:
         self.out += b"R"
         self.write(function)
         self.items(b"(", args)
-        self._state(state)
+        self._state(state, type(value))
         self.items(b"l", list(listed) if listed is not None else ())
         self._pairs(list(mapped) if mapped is not None else ())
 
@@ -339,8 +344,11 @@ class Encoder:
         self.items(b"k", [key for key, _ in pairs])
         self.items(b"v", [value for _, value in pairs])
 
-    def _state(self, state: Any) -> None:
-        """Write what an object remembers; the order in which its attributes were set does not count."""
+    def _state(self, state: Any, kind: type) -> None:
+        """Write what an object remembers.
+
+        Neither the order in which its attributes were set counts, nor what ``functools.cached_property`` keeps.
+        """
         if (
             type(state) is tuple
             and len(state) == 2
@@ -348,13 +356,20 @@ class Encoder:
         ):
             self.out += b"2"
             for part in state:
-                self._state(part)
+                self._state(part, kind)
         elif type(state) is dict and all(type(key) is str for key in state):
             self.out += b"s"
-            self._pairs(sorted(state.items()))
+            self._pairs([(key, state[key]) for key in sorted(state) if not _is_cache(kind, key)])
         else:
             self.out += b"."
             self.write(state)
+
+
+def _is_cache(kind: type, name: str) -> bool:
+    for base in kind.__mro__:
+        if name in vars(base):
+            return isinstance(vars(base)[name], functools.cached_property)
+    return False
 
 
 def is_wrapper(value: Any) -> bool:
@@ -380,7 +395,7 @@ def _is_global_generator(value: Any) -> bool:
 
 def _address(code: Any) -> str:
     name = getattr(code, "__qualname__", getattr(code, "__name__", type(code).__qualname__))
-    return f"{getattr(code, '__module__', '')}:{name}"
+    return f"{canonical_name(str(getattr(code, '__module__', '')))}:{name}"
 
 
 def _integer(out: bytearray, value: int) -> None:

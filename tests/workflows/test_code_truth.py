@@ -250,14 +250,18 @@ from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.sign import Signer
 import helpers
 import numpy as np
+import logging
+log = logging.getLogger(__name__)
 LETTERS = {"alpha", "beta", "gamma", "delta"}
+BOTH = {helpers.go, len}
 class Model:
     depth = {"a", "b", "c"}
     def go(self): return LETTERS
 @op
 def run(path, kinds, xs=np.arange(4), f=None):
     def inner(y): return {z for z in LETTERS}
-    return helpers.go(Model().go(), inner), __name__, __file__
+    log.info("x")
+    return helpers.go(Model().go(), inner), __name__, __file__, BOTH
 @op
 def end(a, b): return a
 def wf():

@@ -9,6 +9,7 @@ import enum
 import fractions
 import functools
 import io
+import logging
 import pathlib
 import random
 import re
@@ -233,6 +234,50 @@ def test_the_order_of_attributes_does_not_count():
     assert digest(types.SimpleNamespace(a=2, b=1)) != digest(one)
 
 
+class Lazy:
+    def __init__(self):
+        self.x = 3
+
+    @functools.cached_property
+    def double(self):
+        return self.x * 2
+
+
+def test_a_cached_property_does_not_count():
+    one, other = Lazy(), Lazy()
+    assert other.double == 6
+    assert digest(one) == digest(other)
+    other.x = 4
+    assert digest(one) != digest(other)
+
+
+def test_using_a_class_does_not_change_it():
+    class Fresh(enum.Flag):
+        A = 1
+        B = 2
+        C = 4
+
+    class Plain:
+        def __init__(self):
+            self.x = 1
+
+    before = digest([Fresh, Plain])
+    _ = (
+        Fresh.A | Fresh.C,
+        copy.copy(Plain()),
+        Plain.__annotations__ if hasattr(Plain, "__annotations__") else 0,
+    )
+    assert digest([Fresh, Plain]) == before
+
+
+def test_a_logger_counts_by_its_name():
+    one = logging.getLogger("mile.test.one")
+    before = digest(one)
+    one.setLevel(logging.DEBUG)
+    one.addHandler(logging.NullHandler())
+    assert digest(one) == before != digest(logging.getLogger("mile.test.two"))
+
+
 def test_sharing_does_not_count_and_cycles_do():
     part = [1]
     assert digest([part, part]) == digest([[1], [1]])
@@ -246,6 +291,13 @@ def test_sharing_does_not_count_and_cycles_do():
     twin.append(twin)
     assert digest(ring) == digest(twin) != digest([1, [1]])
     assert digest([ring, [ring]]) == digest([twin, [ring]])
+    def ringed(shared):
+        root: list = []
+        parts = [[*map(str, range(2000)), [root]] for _ in range(2)]
+        root += [parts[0], [parts[0] if shared else parts[1]]]
+        return root
+
+    assert digest(ringed(True)) == digest(ringed(False))
     inner: dict = {}
     inner["self"] = inner
     outer = {"self": inner}

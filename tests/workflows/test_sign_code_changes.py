@@ -311,7 +311,87 @@ def run(x): return Thing()
 MISSING = "@op\ndef run(x): return later(x)\n"
 ATTRIBUTE = "def helper(x): return helper.rate * x\nhelper.rate = 3\n@op\ndef run(x): return helper(x)\n"
 
+LAZY = {
+    "wf.py": """
+def load():
+    global tools
+    import tools
+@op
+def run(x):
+    load()
+    return tools.go(x)
+""",
+    "tools.py": "def go(x): return 1\n",
+}
+LAZY_SELF = {
+    "wf.py": """
+@op
+def run(x):
+    global tools
+    import tools
+    return tools.go(x)
+""",
+    "tools.py": "def go(x): return 1\n",
+}
+PLUGINS = {
+    "wf.py": """
+from base import Base
+import plugin
+@op
+def run(x): return [each().go() for each in Base.__subclasses__()]
+""",
+    "base.py": "class Base: pass\n",
+    "plugin.py": "from base import Base\nclass Plugin(Base):\n    def go(self): return 1\n",
+}
+LOCAL_FROM = {
+    "wf.py": """
+@op
+def run(x):
+    from pack import inner
+    return [inner.go(y) for y in x]
+""",
+    "pack/__init__.py": "",
+    "pack/inner.py": "def go(x): return 1\ndef unused(x): return 2\n",
+}
+CHAINED = {
+    "wf.py": """
+import pack.tools as t
+@op
+def run(x): return t.Config.inner.depth, t.TABLE["k"].go()
+""",
+    "pack/__init__.py": "",
+    "pack/tools.py": """
+class Inner:
+    depth = 1
+    def go(self): return 2
+class Config:
+    inner = Inner
+TABLE = {"k": Inner()}
+UNUSED = 5
+""",
+}
+SUPER = """
+class Base:
+    def go(self): return 1
+class Child(Base):
+    def go(self): return super().go() + 1
+child = Child()
+method = child.go
+@op
+def run(x): return method()
+"""
+
 CHANGES = [
+    # Ways round a name
+    change("a module imported into globals by another function", LAZY, "return 1", "return 2", True, "tools.py"),
+    change("a module imported into globals by itself", LAZY_SELF, "return 1", "return 2", True, "tools.py"),
+    change("a plugin found by __subclasses__", PLUGINS, "return 1", "return 2", True, "plugin.py"),
+    change("a local import used in a comprehension", LOCAL_FROM, "return 1", "return 9", True, "pack/inner.py"),
+    change("its unused neighbour", LOCAL_FROM, "return 2", "return 9", False, "pack/inner.py"),
+    change("a class attribute behind a chain", CHAINED, "depth = 1", "depth = 3", True, "pack/tools.py"),
+    change("a method of an object in a table", CHAINED, "return 2", "return 3", True, "pack/tools.py"),
+    change("a neighbour of the chain", CHAINED, "UNUSED = 5", "UNUSED = 6", False, "pack/tools.py"),
+    change("a method behind super", SUPER, "return 1", "return 2", True),
     # Layout
     change("a comment", PLAIN, "# a comment", "# another", False),
     change("layout", PLAIN, "total += x", "total += (\n            x\n        )", False),
