@@ -32,7 +32,8 @@ class Opened:
         if not self._installed:
             sys.addaudithook(self._hear)
             self._installed = True
-        self._by_thread[threading.get_ident()] = _Node()
+        thread = threading.get_ident()
+        self._by_thread[thread] = _Node(self._by_thread.get(thread))
 
     def end(self, *, declared: Iterable[Path] = (), ignored: Iterable[Path] = ()) -> tuple[Path, ...]:
         """Stop collecting on this thread.
@@ -45,8 +46,16 @@ class Opened:
             The existing files that the node read without declaring them (folders that it listed end in their
             own path), in order of first use.
         """
-        node = self._by_thread.pop(threading.get_ident(), None)
-        if node is None or not node.read:
+        thread = threading.get_ident()
+        node = self._by_thread.pop(thread, None)
+        if node is None:
+            return ()
+        if node.outer is not None:
+            # An operator that runs a workflow of its own: what is read there, it reads too.
+            self._by_thread[thread] = node.outer
+            node.outer.read.update(node.read)
+            node.outer.written.update(node.written)
+        if not node.read:
             return ()
         skipped = (*_library_folders(), *(str(folder) + os.sep for folder in ignored))
         known = [os.path.realpath(path) for path in declared]
@@ -104,9 +113,10 @@ def _is_import_machinery() -> bool:
 
 
 class _Node:
-    __slots__ = ("read", "written")
+    __slots__ = ("outer", "read", "written")
 
-    def __init__(self) -> None:
+    def __init__(self, outer: _Node | None) -> None:
+        self.outer = outer
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
 

@@ -98,6 +98,10 @@ class Capture:
             items = [self._private(item, found, operator, name) for item in value]
             return items if kind is list else tuple(items)
         if kind is dict:
+            if any(type(key) is Handle for key in value):
+                raise WorkflowError(
+                    f"argument {name!r} of {operator.name} has a handle as a key: use handles as values only."
+                )
             return {key: self._private(item, found, operator, name) for key, item in value.items()}
         if kind in (set, frozenset) and any(type(item) is Handle for item in value):
             raise WorkflowError(f"argument {name!r} of {operator.name} is a set of handles: use a list.")
@@ -111,6 +115,7 @@ class Capture:
 
     def finish(self, workflow: str, result: Any, parameters: Mapping[str, Any]) -> Dag:
         """Name the nodes and return the DAG."""
+        _refuse_hidden(result, workflow)
         names.assign(self.drafts)
         nodes = {}
         for draft in self.drafts:
@@ -147,6 +152,37 @@ def run_captured(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[
         return capture, function(*args, **kwargs)
     finally:
         _CURRENT.reset(token)
+
+
+def _refuse_hidden(value: Any, workflow: str) -> None:
+    """Refuse handles in what a workflow returns where nobody would put values in their place."""
+    kind = type(value)
+    if kind is Handle or isinstance(value, IMMUTABLE):
+        return
+    if kind is list or kind is tuple or kind is Handles:
+        for item in value:
+            _refuse_hidden(item, workflow)
+        return
+    if kind is dict:
+        if any(type(key) is Handle for key in value):
+            raise WorkflowError(
+                f"workflow {workflow} returns a dict with a handle as a key: use it as a value."
+            )
+        for item in value.values():
+            _refuse_hidden(item, workflow)
+        return
+    if kind in (set, frozenset) and any(type(item) is Handle for item in value):
+        raise WorkflowError(f"workflow {workflow} returns a set of handles: return a list.")
+    try:
+        copied(value)
+    except WorkflowError:
+        raise WorkflowError(
+            f"workflow {workflow} returns a {kind.__name__} with a handle in it: return handles alone, or in "
+            "a dict, list or tuple."
+        ) from None
+    except Exception:
+        # What cannot be copied, for whatever reason of its own, hides what it holds beyond finding.
+        return
 
 
 def _addressed(value: Any) -> Any:

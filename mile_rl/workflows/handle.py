@@ -21,8 +21,14 @@ class Handle:
     __slots__ = ("draft", "output")
 
     def __init__(self, draft: Draft, output: str) -> None:
-        self.draft = draft
-        self.output = output
+        object.__setattr__(self, "draft", draft)
+        object.__setattr__(self, "output", output)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        _refuse(self, f"given the attribute {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        _refuse(self, f"robbed of the attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"<handle of {self.draft.operator.name}: {self.output}>"
@@ -87,8 +93,23 @@ _USES = {
     "indexed": ("getitem", "setitem", "delitem", "contains"),
     "called": ("call",),
     "compared": ("ne", "lt", "le", "gt", "ge"),
-    "used as a number": ("int", "float", "complex", "index", "round", "neg", "pos", "abs", "invert"),
-    "put into a text": ("format", "bytes"),
+    "used as a number": (
+        "int",
+        "float",
+        "complex",
+        "index",
+        "round",
+        "trunc",
+        "floor",
+        "ceil",
+        "neg",
+        "pos",
+        "abs",
+        "invert",
+    ),
+    # repr() alone works, for messages and debuggers: a text made of a handle says nothing about the value.
+    "put into a text": ("str", "format", "bytes"),
+    "used as a path": ("fspath",),
     "calculated with": tuple(
         prefix + name
         for name in _CALCULATIONS
