@@ -121,39 +121,17 @@ def fit(
     )
     classes = _out_of_fold_classes(dataset, going_on, weight, settings, best)
     on_progress("end of history")
-    stop = grow(
-        dataset.rows[train],
-        (dataset.y[train] < 0).astype(np.int64),
-        weight[train],
-        settings.trees["stop"],
-        settings.seed,
-    )
+    ended = (dataset.y[train] < 0).astype(np.int64)
+    stop = grow(dataset.rows[train], ended, weight[train], settings.trees["stop"], settings.seed)
+    nodes = _Nodes(dataset, going_on, weight, classes)
     on_progress("nodes touched")
-    node_train = going_on[dataset.node_decision]
-    nodes = with_classes(dataset, classes)
-    sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
-    node_weight = (weight / np.maximum(sizes, 1))[dataset.node_decision]
-    touched = grow(
-        nodes[node_train],
-        dataset.node_y[node_train],
-        node_weight[node_train],
-        settings.trees["touched"],
-        settings.seed,
-    )
+    touched = nodes.grow(nodes.rows, nodes.train, settings, "touched")
     on_progress("nodes touched, for drawing")
-    drawn = np.hstack([nodes, dataset.generated])
-    generated = grow(
-        drawn[node_train],
-        dataset.node_y[node_train],
-        node_weight[node_train],
-        settings.trees["generated"],
-        settings.seed,
-    )
+    generated = nodes.grow(np.hstack([nodes.rows, dataset.generated]), nodes.train, settings, "generated")
     on_progress("parameters")
     rates = name_rates(dataset, going_on)
-    moves = _fit_moves(dataset, going_on, weight, nodes, node_weight, classes, rates, settings, touched)
+    moves = _fit_moves(dataset, going_on, weight, nodes, classes, rates, settings, touched)
     on_progress("values")
-    common = common_values(dataset, going_on)
     values = _fit_values(dataset, going_on, settings)
     estimators = {
         "classes": best,
@@ -168,18 +146,35 @@ def fit(
             name: to_forest(estimator, len(CLASSES) if name == "classes" else 2)
             for name, estimator in estimators.items()
         },
-        common={
-            name: common[name]
-            for name, _ in Counter({name: len(pairs) for name, pairs in common.items()}).most_common(
-                MAX_NAMES
-            )
-        },
+        common=_shipped_values(dataset, going_on),
         name_rates=rates,
         lags=_lags(dataset, going_on),
         tables=_tables(dataset, going_on, weight),
         facts=dict(facts),
     )
     return Fitted(model=model, estimators=estimators)
+
+
+class _Nodes:
+    """The rows of nodes that are fitted on, and their weights."""
+
+    def __init__(self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats) -> None:
+        sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
+        self.y = dataset.node_y
+        self.train = train[dataset.node_decision]
+        self.rows = with_classes(dataset, classes)
+        self.weight = (weight / np.maximum(sizes, 1))[dataset.node_decision]
+
+    def grow(self, rows: Floats, chosen: Mask, settings: FitSettings, name: str) -> Any:
+        """Return trees grown on the chosen rows."""
+        return grow(rows[chosen], self.y[chosen], self.weight[chosen], settings.trees[name], settings.seed)
+
+
+def _shipped_values(dataset: Dataset, train: Mask) -> dict[str, tuple[tuple[Scalar, float], ...]]:
+    """Return the common values of the names that most people use."""
+    common = common_values(dataset, train)
+    names = Counter({name: len(pairs) for name, pairs in common.items()}).most_common(MAX_NAMES)
+    return {name: common[name] for name, _ in names}
 
 
 def _out_of_fold_classes(
@@ -228,27 +223,19 @@ def _fit_moves(
     dataset: Dataset,
     train: Mask,
     weight: Floats,
-    nodes: Floats,
-    node_weight: Floats,
+    nodes: _Nodes,
     classes: Floats,
     rates: Mapping[str, float],
     settings: FitSettings,
     touched: Any,
 ) -> Any:
-    chances: Floats = touched.predict_proba(nodes)[:, 1]
+    chances: Floats = touched.predict_proba(nodes.rows)[:, 1]
     folds = fold_of(dataset.group, 2)[dataset.node_decision]
-    node_train = train[dataset.node_decision]
     for fold in range(2):
-        inside, outside = node_train & (folds != fold), node_train & (folds == fold)
+        inside, outside = nodes.train & (folds != fold), nodes.train & (folds == fold)
         if inside.any() and outside.any():
-            part = grow(
-                nodes[inside],
-                dataset.node_y[inside],
-                node_weight[inside],
-                settings.trees["touched"],
-                settings.seed,
-            )
-            chances[outside] = part.predict_proba(nodes[outside])[:, 1]
+            part = nodes.grow(nodes.rows, inside, settings, "touched")
+            chances[outside] = part.predict_proba(nodes.rows[outside])[:, 1]
     chosen = np.flatnonzero(train[dataset.parameter_decision])
     if len(chosen) > MAX_PARAMETER_ROWS:
         rng = np.random.default_rng(settings.seed)
@@ -345,24 +332,25 @@ def _tables(dataset: Dataset, train: Mask, weight: Floats) -> Tables:
     adds: dict[str, Floats] = {}
     kinds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for decision in np.flatnonzero(train):
-        where = "run" if dataset.run[decision] else "commit"
-        key = f"{where} {CLASSES[dataset.y[decision]].name}"
+        key = f"{'run' if dataset.run[decision] else 'commit'} {CLASSES[dataset.y[decision]].name}"
         for stage in STAGES:
             count = min(dataset.adds.get(decision, Counter())[stage], MAX_ADDS)
             adds.setdefault(f"{key} {stage}", np.zeros(MAX_ADDS + 1))[count] += weight[decision]
         own = dataset.kinds.get(decision, ())
         for stage_name, kind in own:
             kinds[f"{key} {stage_name}"][kind] += float(weight[decision]) / len(own)
-    gaps = {}
-    for where, run in (("run", True), ("commit", False)):
-        own_gaps = dataset.gap_s[train & (dataset.run == run) & (dataset.gap_s >= 0)]
-        steps = np.quantile(own_gaps, np.linspace(0.02, 0.98, 25)) if len(own_gaps) else np.array([60.0])
-        gaps[where] = tuple(round(float(gap), 1) for gap in steps)
     return Tables(
         adds={key: tuple(np.round(row / row.sum(), 5).tolist()) for key, row in adds.items()},
         kinds={
             key: {kind: round(share / sum(row.values()), 5) for kind, share in row.items()}
             for key, row in kinds.items()
         },
-        gaps_s=gaps,
+        gaps_s={"run": _gaps(dataset, train & dataset.run), "commit": _gaps(dataset, train & ~dataset.run)},
     )
+
+
+def _gaps(dataset: Dataset, chosen: Mask) -> tuple[float, ...]:
+    """Return 25 equally likely gaps, in seconds."""
+    known = dataset.gap_s[chosen & (dataset.gap_s >= 0)]
+    steps = np.quantile(known, np.linspace(0.02, 0.98, 25)) if len(known) else np.array([60.0])
+    return tuple(round(float(gap), 1) for gap in steps)

@@ -174,58 +174,83 @@ def rows(
     found: Mapping[ValueKey, tuple[Scalar, set[int]]],
 ) -> NDArray[np.float64]:
     """Return the features of each candidate, shape (candidates, len(VALUE_NAMES)); arguments as above."""
-    keys = [value_key(value) for value in trace.values]
-    counts = Counter(keys)
-    followed = Counter(keys[i + 1] for i in range(len(keys) - 1) if keys[i] == keys[-1])
-    recency = {key: index for index, key in enumerate(reversed(keys)) if index}
-    for index, key in enumerate(reversed(keys)):
-        recency[key] = min(index, recency.get(key, index))
-    used = person.used.get(name, Counter[ValueKey]())
-    after = person.followed.get((name, keys[-1]), Counter[ValueKey]())
-    n_used, n_after, n_followed = sum(used.values()), sum(after.values()), sum(followed.values())
-    shares = {value_key(value): (share, rank) for rank, (value, share) in enumerate(common.get(name, ()))}
-    now = trace.values[-1]
-    numbers = [float(value) for value in trace.values if is_number(value)]  # type: ignore[arg-type]
-    low, high = (min(numbers), max(numbers)) if numbers else (0.0, 0.0)
-    step = numbers[-1] - numbers[-2] if len(numbers) > 1 else 0.0
-    repeats = 1 - len(counts) / len(keys)
-    record = _step_record(numbers)
+    past = _Past(name, trace, person, common, len(found))
     out = np.zeros((len(found), len(VALUE_NAMES)))
-    base = len(RULES)
     for row, (key, (value, why)) in zip(out, found.items()):
         for rule in why:
             row[rule] = 1.0
-        share, rank = shares.get(key, (0.0, 20))
-        numeric = is_number(value) and is_number(now)
-        delta = float(value) - float(now) if numeric else 0.0  # type: ignore[arg-type]
-        row[base:] = (
-            recency.get(key, NEVER),
-            counts[key],
-            followed[key],
-            (followed[key] + 0.1) / (n_followed + 1),
-            math.log1p(used[key]),
-            used[key] / max(n_used, 1),
-            math.log1p(after[key]),
-            (after[key] + 0.1) / (n_after + 1),
+        row[len(RULES) :] = (*past.memories(key), *past.distance(value), *past.rest(key, value))
+    return out
+
+
+class _Past:
+    """What candidates are compared with: the parameter's own past, the person's, and other people's."""
+
+    def __init__(
+        self, name: str, trace: ParameterTrace, person: ValueMemory, common: Common, n_candidates: int
+    ) -> None:
+        keys = [value_key(value) for value in trace.values]
+        self.keys, self.moves, self.now = keys, trace.moves, trace.values[-1]
+        self.counts = Counter(keys)
+        self.followed = Counter(keys[i + 1] for i in range(len(keys) - 1) if keys[i] == keys[-1])
+        self.recency: dict[ValueKey, int] = {}
+        for index, key in enumerate(reversed(keys)):
+            self.recency.setdefault(key, index)
+        self.used = person.used.get(name, Counter[ValueKey]())
+        self.after = person.followed.get((name, keys[-1]), Counter[ValueKey]())
+        self.n_used, self.n_after = sum(self.used.values()), sum(self.after.values())
+        self.n_followed = sum(self.followed.values())
+        self.shares = {
+            value_key(value): (share, rank) for rank, (value, share) in enumerate(common.get(name, ()))
+        }
+        self.numbers = [float(value) for value in trace.values if is_number(value)]  # type: ignore[arg-type]
+        self.step = self.numbers[-1] - self.numbers[-2] if len(self.numbers) > 1 else 0.0
+        self.record = _step_record(self.numbers)
+        self.n_candidates = n_candidates
+
+    def memories(self, key: ValueKey) -> tuple[float, ...]:
+        """Return how the value was used: here, by this person, by others."""
+        share, rank = self.shares.get(key, (0.0, 20))
+        return (
+            self.recency.get(key, NEVER),
+            self.counts[key],
+            self.followed[key],
+            (self.followed[key] + 0.1) / (self.n_followed + 1),
+            math.log1p(self.used[key]),
+            self.used[key] / max(self.n_used, 1),
+            math.log1p(self.after[key]),
+            (self.after[key] + 0.1) / (self.n_after + 1),
             share,
             rank,
-            np.sign(delta) * np.sign(step),
-            _log_ratio(value, now) if numeric else 0.0,
-            max(min(delta / step, 10.0), -10.0) if step else 0.0,
-            _digits(value) if numeric else 0,
-            float(numeric and low < float(value) < high),  # type: ignore[arg-type]
-            float(len(keys) > 1 and key == keys[-2]),
-            len(counts),
-            math.log1p(trace.moves),
-            float(numeric),
-            float(isinstance(value, str)),
-            repeats,
-            len(found),
-            math.log1p(len(used)),
-            float(bool(shares)),
-            *record,
         )
-    return out
+
+    def distance(self, value: Scalar) -> tuple[float, ...]:
+        """Return how far the value lies from the present one, and how round it is; zeros for no numbers."""
+        if not (is_number(value) and is_number(self.now)):
+            return (0.0, 0.0, 0.0, 0.0, 0.0)
+        number, delta = float(value), float(value) - float(self.now)  # type: ignore[arg-type]
+        return (
+            float(np.sign(delta) * np.sign(self.step)),
+            _log_ratio(value, self.now),
+            max(min(delta / self.step, 10.0), -10.0) if self.step else 0.0,
+            _digits(value),
+            float(min(self.numbers) < number < max(self.numbers)),
+        )
+
+    def rest(self, key: ValueKey, value: Scalar) -> tuple[float, ...]:
+        """Return what is left: the parameter's habits."""
+        return (
+            float(len(self.keys) > 1 and key == self.keys[-2]),
+            len(self.counts),
+            math.log1p(self.moves),
+            float(is_number(value) and is_number(self.now)),
+            float(isinstance(value, str)),
+            1 - len(self.counts) / len(self.keys),
+            self.n_candidates,
+            math.log1p(len(self.used)),
+            float(bool(self.shares)),
+            *self.record,
+        )
 
 
 def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
