@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mile_rl
-from experiments.bench import kills, memory, sharing, speed, stale
+from experiments.bench import kills, memory, planning, sharing, speed, stale
 from experiments.bench.measure import RunFailed
 from experiments.bench.systems import SYSTEMS, System
 from experiments.bench.verdicts import Row, table
@@ -38,6 +38,7 @@ def benchmarks(systems: Sequence[System], folder: Path, *, quick: bool) -> dict[
     return {
         "speed": lambda: speed.all_of(systems, folder / "speed", repeats=repeats),
         "stale": lambda: stale.bench(systems, folder / "stale"),
+        "planning": lambda: planning.bench(folder / "planning", repeats=repeats),
         "memory": lambda: memory.bench(systems, folder / "memory", repeats=1 if quick else 3),
         "sharing": lambda: sharing.bench(systems, folder / "sharing"),
         "kills": lambda: kills.bench(systems, folder / "kills", kills=30 if quick else 300),
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repeats, a tenth of the kills")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="speed, stale, memory, sharing, kills")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="speed, stale, planning, memory, sharing, kills")
     parser.add_argument("--systems", nargs="+", metavar="NAME", help=", ".join(SYSTEMS))
     chosen = parser.parse_args(arguments)
     systems = [SYSTEMS[_known(parser, name, list(SYSTEMS))] for name in chosen.systems or SYSTEMS]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from mile_rl.engine import versions
 from mile_rl.engine.execute import Executor, Progress
 from mile_rl.engine.keeper import IterationKeeper
 from mile_rl.engine.prepare import LEDGER, Prepared, prepare
@@ -266,7 +267,8 @@ def _record(prepared: Prepared, keeper: IterationKeeper, report: Report, started
 
 
 def _node_records(prepared: Prepared, keeper: IterationKeeper, report: Report) -> Iterator[NodeRecord]:
-    described = {node.name: node for node in prepared.nodes}
+    nodes = versions.describe(prepared.dag, None, prepared.layout.nodes)
+    described = {node.name: node for node in nodes}
     for node in report.nodes:
         signature = keeper.signatures[node.name]
         about = described[node.name]

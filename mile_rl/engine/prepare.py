@@ -29,7 +29,6 @@ from mile_rl.workflows.edits import ChangeClass, Edit, change_class
 from mile_rl.workflows.file import File
 from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.sign import NodeSignature, Signer
-from mile_rl.workflows.version import VersionNode
 
 LEDGER = "ledger."
 """Counters of the catalog that begin so are the guard's sums."""
@@ -50,7 +49,6 @@ class Prepared:
         signatures: node -> signature, for every node.
         hidden: node's base digest -> files that it was seen to read.
         version: the version's digest.
-        nodes: the needed nodes, as the catalog will remember them.
         previous: the last iteration of this workflow.
         edits: what changed since then.
         change_class: the edits in one word.
@@ -76,7 +74,6 @@ class Prepared:
     signatures: Mapping[str, NodeSignature]
     hidden: Mapping[str, Sequence[Path]]
     version: str
-    nodes: Sequence[VersionNode]
     previous: Iteration | None
     edits: tuple[Edit, ...]
     change_class: ChangeClass
@@ -239,18 +236,17 @@ def _prepared(
 ) -> Prepared:
     workflow = versions.workflow_key(flow, project.root)
     previous = catalog.latest(workflow)
-    old = versions.nodes_of(catalog, previous)
-    dag = versions.with_old_names(dag, old)
+    dag = versions.with_old_names(dag, catalog, previous)
     hidden = {base: tuple(map(Path, paths)) for base, paths in catalog.hidden_files().items()}
     signer = Signer(hidden=hidden)
     signatures = signer.sign(dag)
     layout = Layout(dag)
     version = versions.version_digest(dag, signatures, layout.nodes)
     same = previous is not None and previous.record.version == version
-    # Two equal nodes make one version, whichever of them is needed; then the names can differ.
-    unchanged = same and [node.name for node in old] == layout.nodes
-    nodes = old if unchanged else versions.describe(dag, signatures, layout.nodes)
-    edits = () if previous is None or same else diff(old, nodes)
+    edits: tuple[Edit, ...] = ()
+    if previous is not None and not same:
+        old = versions.nodes_of(catalog, previous)
+        edits = diff(old, versions.describe(dag, signatures, layout.nodes))
     returned_to = None if previous is None or same else catalog.latest_of_version(workflow, version)
     artifacts = {artifact.signature: artifact for artifact in catalog.artifacts()}
     costs = _channels(catalog)
@@ -267,7 +263,6 @@ def _prepared(
         signatures=signatures,
         hidden=hidden,
         version=version,
-        nodes=nodes,
         previous=previous,
         edits=edits,
         change_class=change_class(edits, first=previous is None, returned=returned_to is not None),

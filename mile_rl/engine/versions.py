@@ -86,12 +86,14 @@ def nodes_of(catalog: Catalog, iteration: Iteration | None) -> tuple[VersionNode
     )
 
 
-def with_old_names(dag: Dag, old: Sequence[VersionNode]) -> Dag:
+def with_old_names(dag: Dag, catalog: Catalog, previous: Iteration | None) -> Dag:
     """Return the DAG with the names that its nodes had in an earlier version, as far as they had any."""
-    before = {node.name: node.operator for node in old}
-    if not old or all(before.get(name) == node.operator.name for name, node in dag.nodes.items()):
+    if previous is None:
         return dag
-    pairs = match(old, describe(dag, None, tuple(dag.nodes)))
+    before = dict(catalog.names_of(previous.id))
+    if all(before.get(name) == node.operator.name for name, node in dag.nodes.items()):
+        return dag
+    pairs = match(nodes_of(catalog, previous), describe(dag, None, tuple(dag.nodes)))
     names: dict[str, str] = {}
     taken = set(pairs.values())
     for name in dag.nodes:

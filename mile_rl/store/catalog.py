@@ -281,6 +281,13 @@ class Catalog:
         )
         return [rows.to_node(row) for row in found]
 
+    def names_of(self, identity: int) -> list[tuple[str, str]]:
+        """Return (name, operator) of an iteration's nodes in topological order; cheap for many nodes."""
+        found = self.connector.read(
+            "SELECT name, operator FROM nodes WHERE iteration = :id ORDER BY position", {"id": identity}
+        )
+        return [(name, operator) for name, operator in found]
+
     def outputs_of(self, identity: int) -> list[OutputRecord]:
         """Return an iteration's outputs in the order of recording."""
         found = self.connector.read(
