@@ -1,16 +1,19 @@
 """Mining OpenML over real HTTP, against a local server that answers in its format."""
 
 import threading
+import tracemalloc
 
 import pytest
 from openml_server import Flow, OpenmlServer, error
 from trace_source_contract import TraceSourceContract
 
 from mile_rl.workflows.edits import ChangeClass
+from traces.cli import main
 from traces.errors import NotWhatItClaims, TraceError
-from traces.openml_cache import OpenmlCache
+from traces.openml_cache import CachedRun, OpenmlCache
 from traces.openml_http import NoResult, OpenmlApi
 from traces.people import Pseudonyms
+from traces.reader import Traces
 from traces.sources.base import Tally
 from traces.sources.openml_live import OpenmlLive, Selection
 
@@ -241,3 +244,44 @@ def test_our_settings_do_not_stay_in_the_openml_package(server, monkeypatch, tmp
     OpenmlApi(server.url, interval_ms=0).get("flow/1")
     assert openml.config.server == before
     assert openml._api_calls.requests is requests
+
+
+def test_selected_people_are_not_named_in_the_manifest(live):
+    assert live(Selection(tasks=(31,), uploaders=PEOPLE)).place == "OpenML task/31/uploader/(2 of them)"
+
+
+def test_the_command_line_mines_a_server(server, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("OPENML_CACHE_DIR", str(tmp_path))
+    out = tmp_path / "traces"
+    options = ["--server", server.url, "--interval-ms", "0", "--salt-file", str(tmp_path / "salt")]
+    assert main(["mine", "openml:task/31", "--out", str(out), *options]) == 0
+    printed = capsys.readouterr().out
+    assert "2 histories, 10 iterations from 12 read" in printed
+    assert "azure_two_class_decision_forest_flow" in printed
+    assert len(Traces(out)) == 2
+    assert (tmp_path / "traces-openml-cache.sqlite").exists()
+
+
+@pytest.mark.slow
+def test_many_runs_are_read_in_bounded_memory(live, server, tmp_path):
+    first = made_runs()[0]
+    cache = OpenmlCache(tmp_path / "cache.sqlite")
+    cache.add_runs(
+        "task/31",
+        (
+            CachedRun(1_000_000 + n, 31, 1, 10 + n % 3, 500 + n // 200, f"2019-03-01 10:{n % 60:02}:00")
+            for n in range(40_000)
+        ),
+        None,
+    )
+    cache.close()
+    server.runs = [first]
+    source, counted = live(), 0
+    histories = source.histories(Tally())
+    counted += len(next(histories))
+    tracemalloc.start()
+    counted += sum(map(len, histories))
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counted == 40_001
+    assert peak_bytes < 20_000_000

@@ -1,9 +1,12 @@
 """The CC0 table of OpenML workflows: its cells, its histories, its classes beside ours."""
 
+import subprocess
+import sys
 import threading
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -207,3 +210,27 @@ def test_a_parameter_goes_to_the_class_that_has_it_and_else_to_none():
     imputer, scaler, _ = CellReader().components("{'SVC'}", "set()", steps, cells)
     assert imputer.parameters == {"strategy": "mean", "?.copy": True}
     assert scaler.parameters == {"with_mean": True}
+
+
+@pytest.mark.slow
+def test_a_table_of_the_published_size_is_mined_in_a_minute_and_two_gigabytes(tmp_path):
+    write_made_table(tmp_path / "made.zip", rng=np.random.default_rng(0))
+    program = (
+        "import resource, sys, time\n"
+        "from traces.cli import main\n"
+        "code = main(sys.argv[1:])\n"
+        "print(code, time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    arguments = ["mine", str(tmp_path / "made.zip"), "--out", str(tmp_path / "out")]
+    salt = ["--salt-file", str(tmp_path / "salt")]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, *salt],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, cpu_s, most_kb = done.stdout.split()[-3:]
+    assert "475297 iterations from 475297 read" in done.stdout
+    # processor time, so that a machine busy with something else does not fail it
+    assert (code, float(cpu_s) <= 60, int(most_kb) <= 2_000_000) == ("0", True, True), (cpu_s, most_kb)

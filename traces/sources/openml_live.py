@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -58,6 +59,12 @@ class Selection:
             parts.append(f"study/{self.study}")
         return "/".join(parts)
 
+    @property
+    def words(self) -> str:
+        """The query for people to read, without who the uploaders are: their pseudonyms stand beside it."""
+        people = len(self.uploaders)
+        return re.sub(r"uploader/[\d,]+", f"uploader/({people} of them)", self.query)
+
 
 class OpenmlLive:
     """Runs on an OpenML server.
@@ -87,7 +94,7 @@ class OpenmlLive:
         batch_size: int = 100,
     ) -> None:
         self.selection = selection
-        self.place = f"OpenML {selection.query}"
+        self.place = f"OpenML {selection.words}"
         self._api = api
         self._cache = cache
         self._pseudonyms = pseudonyms
