@@ -427,6 +427,16 @@ class Reach:
                 continue
             if name in _ENUM and isinstance(cls, enum.EnumMeta):
                 continue
+            if name == "__pydantic_decorators__":
+                # Each validator also names its class by address; its function is an attribute of the class.
+                value = {
+                    group: {key: each.info for key, each in validators.items()}
+                    for group, validators in sorted(_attributes(value).items())
+                    if isinstance(validators, dict)
+                }
+            elif name.startswith("__pydantic_") and name != "__pydantic_fields__":
+                # Derived from the fields and validators.
+                continue
             if _is_dunder(name) and not _is_code(getattr(value, "__func__", value)):
                 # Annotations, and what metaclasses leave there for themselves.
                 self._lenient_value(item, slots, name, value)
@@ -494,6 +504,16 @@ def _content(cell: Any) -> Any:
         return cell.cell_contents
     except ValueError:
         return None
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object, whether it keeps them in a dict or in slots."""
+    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
+    return {
+        name: getattr(value, name)
+        for name in (*getattr(value, "__dict__", ()), *slots)
+        if hasattr(value, name)
+    }
 
 
 def _is_dunder(name: str) -> bool:

@@ -125,6 +125,18 @@ def test_without_source_bytecode_tells_functions_apart(one, two, same):
     assert (digest_of(one) == digest_of(two)) == same
 
 
+@pytest.mark.parametrize(("one", "two"), [row[:2] for row in BYTECODE if row[2] is False])
+def test_whatever_was_edited_after_the_import_the_new_text_is_not_believed(one, two, tmp_path):
+    path = tmp_path / "module.py"
+    space: dict = {"__name__": "module", "__file__": str(path)}
+    exec(compile(one, str(path), "exec", dont_inherit=True), space)
+    path.write_text(two)
+    assert not code_of(space["f"], Sources()).from_source
+    forget()
+    path.write_text(one)
+    assert code_of(space["f"], Sources()).from_source
+
+
 def cell(number, text, monkeypatch):
     """Run a text as a notebook does: known to linecache, in no file."""
     name = f"/tmp/ipykernel_1/{number}.py"

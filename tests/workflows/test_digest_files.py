@@ -63,6 +63,10 @@ def rename(folder):
     (folder / "a.csv").rename(folder / "z.csv")
 
 
+def rename_in_order(folder):
+    (folder / "a.csv").rename(folder / "b.csv")
+
+
 def move(folder):
     (folder / "inner" / "b.csv").rename(folder / "b.csv")
 
@@ -80,7 +84,7 @@ def file_for_folder(folder):
 
 @pytest.mark.parametrize(
     "edit",
-    [change_content, add_file, add_folder, rename, move, swap, file_for_folder],
+    [change_content, add_file, add_folder, rename, rename_in_order, move, swap, file_for_folder],
     ids=lambda f: f.__name__,
 )
 def test_every_change_inside_a_folder_is_seen(folder, edit):

@@ -206,6 +206,7 @@ def test_a_strided_view_counts_as_its_copy():
         assert digest(view) == digest(view.copy(order="K"))
     assert digest(base[::2]) != digest(base[1::2])
     assert digest(base.T) != digest(np.ascontiguousarray(base.T))
+    assert digest(np.ones((2, 2))) != digest(np.ones((2, 2), order="F"))
 
 
 def test_what_scipy_notes_on_a_matrix_does_not_count():
@@ -291,12 +292,20 @@ def test_sharing_does_not_count_and_cycles_do():
     twin.append(twin)
     assert digest(ring) == digest(twin) != digest([1, [1]])
     assert digest([ring, [ring]]) == digest([twin, [ring]])
+
     def ringed(shared):
         root: list = []
         parts = [[*map(str, range(2000)), [root]] for _ in range(2)]
         root += [parts[0], [parts[0] if shared else parts[1]]]
         return root
 
+    def long_ring():
+        ring: list = [*map(str, range(2000))]
+        ring.append(ring)
+        return ring
+
+    long = long_ring()
+    assert digest([long, [long]]) == digest([long, [long_ring()]])
     assert digest(ringed(True)) == digest(ringed(False))
     inner: dict = {}
     inner["self"] = inner

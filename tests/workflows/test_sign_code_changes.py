@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
@@ -381,6 +382,23 @@ method = child.go
 def run(x): return method()
 """
 
+# More names than one byte can count.
+MANY = "".join(f"K{i} = 1\n" for i in range(300)) + (
+    "@op\ndef run(x): return [" + ", ".join(f"K{i}" for i in range(300)) + "]\n"
+)
+PYDANTIC = """
+from pydantic import BaseModel, Field, field_validator
+class Params(BaseModel):
+    model_config = {"frozen": True}
+    depth: int = Field(1, gt=0)
+    @field_validator("depth", mode="after")
+    @classmethod
+    def check(cls, value): return value + 7
+    def go(self): return 2
+@op
+def run(x): return Params().go()
+"""
+
 CHANGES = [
     # Ways round a name
     change("a module imported into globals by another function", LAZY, "return 1", "return 2", True, "tools.py"),
@@ -407,6 +425,8 @@ CHANGES = [
     change("an operation", PLAIN, "+=", "-=", True),
     change("1 becomes 1.0", PLAIN, "total = 0", "total = 0.0", True),
     change("1 becomes True", "@op\ndef run(x): return 1\n", "return 1", "return True", True),
+    change("1 becomes a text", "@op\ndef run(x): return 1\n", "return 1", "return '1'", True),
+    change("the last of many globals", MANY, "K299 = 1", "K299 = 2", True),
     change("0.0 becomes -0.0", "@op\ndef run(x): return 0.0\n", "0.0", "-0.0", True),
     change("an annotation", PLAIN, "run(x, n=2)", "run(x: int, n=2)", True),
     change("an annotation's text", ANNOTATED, "-> int", "-> float", True),
@@ -510,6 +530,20 @@ CHANGES = [
     change("an import by a computed name", WHOLE_IMPORTLIB, "return 1", "return 2", True, "tools.py"),
     change("an import by a name in quotes", NAMED_IMPORTLIB, "return 1", "return 2", True, "tools.py"),
     change("another module then", NAMED_IMPORTLIB, "return 2", "return 3", False, "other.py"),
+    # Classes that others make
+    *(
+        change(f"a pydantic model: {name}", PYDANTIC, old, new, recompute)
+        for name, old, new, recompute in (
+            ("a comment", "return 2", "return 2  # two", False),
+            ("a method", "return 2", "return 3", True),
+            ("a default", "Field(1", "Field(2", True),
+            ("a constraint", "gt=0", "gt=1", True),
+            ("a validator", "value + 7", "value + 8", True),
+            ("a validator's mode", "after", "before", True),
+            ("its settings", "True", "False", True),
+        )
+        if importlib.util.find_spec("pydantic")
+    ),
     # Partials and methods
     change("the function of a partial", PARTIAL, "x * scale", "x / scale", True),
     change("what a partial binds", PARTIAL, "scale=2", "scale=4", True),
