@@ -1,12 +1,8 @@
 """The workshop's fit, on made-up people whose habits are known."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from made_people import made_history
 
 from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES
 from experiments.prediction.dataset import build, fold_of, quarter, weights
@@ -15,40 +11,7 @@ from experiments.prediction.fit import FitSettings, common_values, fit
 from experiments.prediction.records import transitions
 from experiments.prediction.scores import bootstrap, calibration, class_scores
 from mile_rl.prediction.model import TreePredictor
-from traces.link import Seen, link
-from traces.schema import Component, History
-
-
-def made_history(number, length=14):
-    """Half of the people only ever tune the model, half only ever change how data is cleaned."""
-    rng = np.random.default_rng(number)
-    tuner = number % 2 == 0
-    depth, code, runs = 3, 0, []
-    for index in range(length):
-        if index and rng.random() < 0.9:
-            depth, code = (depth + 1, code) if tuner else (depth, code + 1)
-        runs.append(
-            Seen(
-                components=(
-                    Component(
-                        name="clean", operator="clean", stage="preprocess", parts={"code a": str(code)}
-                    ),
-                    Component(
-                        name="fit",
-                        operator="Tree",
-                        stage="learn",
-                        parameters={"depth": depth},
-                        parents=("clean",),
-                    ),
-                    Component(name="score", operator="score", stage="evaluate", parents=("fit",)),
-                ),
-                start_ms=1_000_000 * index,
-                duration_ms=1000,
-            )
-        )
-    return History(
-        id=f"h{number}", source="mlflow-table", person=f"p{number}", group=f"g{number}", iterations=link(runs)
-    )
+from traces.schema import History
 
 
 @pytest.fixture(scope="module")
