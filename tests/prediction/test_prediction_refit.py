@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
 from made_people import made_history
 
 from mile_rl.prediction.base import PastIteration, PastNode
 from mile_rl.prediction.live import predict
 from mile_rl.prediction.model import Model
 from traces.writer import TraceWriter
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def refit(*arguments, **options):
