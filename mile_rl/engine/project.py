@@ -53,7 +53,7 @@ class Settings:
             raise SettingsError(f"executor {self.executor!r} is not known; the only one so far is 'threads'.")
         if self.jobs < 1:
             raise SettingsError(f"jobs = {self.jobs} must be at least 1.")
-        if not (0 <= self.write_share <= 1) or self.write_fraction < 0 or self.write_allowance_ms < 0:
+        if not (0 <= self.write_share <= 1 and self.write_fraction >= 0 and self.write_allowance_ms >= 0):
             raise SettingsError(
                 "write_share must lie in [0, 1], and write_fraction and write_allowance_ms must not be negative."
             )
@@ -167,8 +167,11 @@ def _updated(settings: Settings, values: Mapping[str, Any], source: str) -> Sett
             raise SettingsError(f"unknown setting {name!r} in {source}.{hint}")
         default = known[name].default
         try:
-            if isinstance(default, bool | int | float) and not isinstance(value, bool):
-                value = type(default)(value)
+            if isinstance(default, int | float):
+                read = type(default)(value)
+                if isinstance(value, bool) or (isinstance(value, float) and read != value and value == value):
+                    raise ValueError
+                value = read
             elif name != "budget" and not isinstance(value, type(default)):
                 raise ValueError
         except (TypeError, ValueError):
