@@ -26,6 +26,9 @@ def mine_command(
     server: Annotated[str | None, typer.Option(help="OpenML's REST interface in XML.")] = None,
     metric: Annotated[str, typer.Option(help="OpenML measure to score by.")] = "predictive_accuracy",
     interval_ms: Annotated[int, typer.Option(help="Least milliseconds between requests.")] = 500,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the CC0-like table as made up.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")] = False,
 ) -> None:
     """Mine sources into one folder of traces.
@@ -44,6 +47,7 @@ def mine_command(
         server=server or OFFICIAL,
         metric=metric,
         interval_ms=interval_ms,
+        synthetic=synthetic,
     )
     sources = [open_source(text, settings) for text in source]
     with _Bar() as bar:
@@ -120,6 +124,8 @@ def _print_mined(results: Sequence[Mined], out: Path) -> None:
         for kind, names in tally.unread.items():
             most = ", ".join(name for name, _ in names.most_common(3))
             typer.echo(f"  {kind}s that nobody could read: {len(names)} ({most} …)")
+        for name, note in tally.notes.items():
+            typer.echo(f"  {name}: {json.dumps(note)}")
     typer.echo(f"wrote {out}, trace digest {Traces(out).digest}")
 
 

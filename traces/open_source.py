@@ -31,6 +31,7 @@ class Settings:
         server: OpenML's REST interface.
         metric: OpenML's name of the measure to score runs by.
         interval_ms: least time between two requests.
+        synthetic: whether tables of runs are made up, and their histories to be marked so.
     """
 
     pseudonyms: Pseudonyms
@@ -38,6 +39,7 @@ class Settings:
     server: str = OFFICIAL
     metric: str = "predictive_accuracy"
     interval_ms: int = 500
+    synthetic: bool = False
 
 
 def _openml(location: str, settings: Settings) -> Source:
@@ -63,7 +65,9 @@ def _openml(location: str, settings: Settings) -> Source:
 
 SOURCES: dict[str, Callable[[str, Settings], Source]] = {
     "openml": _openml,
-    "openml-table": lambda location, settings: OpenmlTable(location, settings.pseudonyms),
+    "openml-table": lambda location, settings: OpenmlTable(
+        location, settings.pseudonyms, synthetic=settings.synthetic
+    ),
     "mlflow": lambda location, settings: MlflowRuns(location, settings.pseudonyms),
     "dvc": lambda location, settings: DvcLock(Path(location), settings.pseudonyms),
     "catalog": lambda location, settings: EngineCatalog(location, settings.pseudonyms),

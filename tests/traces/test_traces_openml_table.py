@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trace_source_contract import TraceSourceContract
 
+from traces.cli import main
 from traces.errors import BadRow, NotWhatItClaims, TraceError
 from traces.made_table import write_made_table
 from traces.people import Pseudonyms
@@ -83,6 +84,10 @@ def test_a_disagreement_is_counted_as_such(tmp_path):
     wrong = ROWS.replace(",4,H,", ",4,P,")
     source = table(write_zip(tmp_path / "t.zip", f"{HEADER}\n{wrong}\n"))
     list(source.histories(Tally()))
+    tally = Tally()
+    list(source.histories(tally))
+    noted = tally.notes["agreement with change_type"]
+    assert (noted["rows"], noted["theirs -> ours"]) == (9, {"P -> H": 1})
     assert source.agreement.pairs["P", "H"] == 1
     assert source.agreement.share == pytest.approx(8 / 9)
 
@@ -210,6 +215,15 @@ def test_a_parameter_goes_to_the_class_that_has_it_and_else_to_none():
     imputer, scaler, _ = CellReader().components("{'SVC'}", "set()", steps, cells)
     assert imputer.parameters == {"strategy": "mean", "?.copy": True}
     assert scaler.parameters == {"with_mean": True}
+
+
+def test_a_table_said_to_be_made_up_is_reported_as_such(tmp_path, capsys):
+    write_made_table(tmp_path / "made.zip", rows=500, rng=np.random.default_rng(3))
+    out, salt = str(tmp_path / "out"), str(tmp_path / "salt")
+    assert main(["mine", str(tmp_path / "made.zip"), "--synthetic", "--out", out, "--salt-file", salt]) == 0
+    assert '"share": 1.0, "rows": 500' in capsys.readouterr().out
+    assert main(["describe", out]) == 0
+    assert "openml-table (synthetic)" in (tmp_path / "out" / "report.md").read_text()
 
 
 @pytest.mark.slow

@@ -29,12 +29,14 @@ class Tally:
         bad: cause -> how many could not be read.
         left_out: reason -> how many were left out on purpose (duplicates, nested runs, …).
         unread: kind of thing -> its name -> how often it was met and could not be understood.
+        notes: what else a source found out about itself, JSON values.
     """
 
     read: int = 0
     bad: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     unread: dict[str, Counter[str]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
     _examples: dict[str, list[str]] = field(default_factory=dict)
 
     def count_bad(self, row: BadRow) -> None:
@@ -61,6 +63,7 @@ class Tally:
                 kind: {"count": names.total(), "different": len(names), "most": dict(names.most_common(20))}
                 for kind, names in sorted(self.unread.items())
             },
+            "notes": self.notes,
         }
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from mile_rl.workflows.edits import change_class
 from traces.errors import BadRow, NotWhatItClaims, TraceError
@@ -76,6 +76,13 @@ class Agreement:
         total = self.pairs.total()
         return sum(n for (theirs, ours), n in self.pairs.items() if theirs == ours) / total if total else 1.0
 
+    def to_json(self) -> dict[str, Any]:
+        """Return the share, and the rows on which the two differ, the commonest first."""
+        differ = {
+            f"{theirs} -> {ours}": n for (theirs, ours), n in self.pairs.most_common() if theirs != ours
+        }
+        return {"share": self.share, "rows": self.pairs.total(), "theirs -> ours": differ}
+
 
 class OpenmlTable:
     """The zipped CSV, by path or URL.
@@ -118,6 +125,7 @@ class OpenmlTable:
                 yield history
             if done % 100 == 0:
                 on_progress(done, total, "histories")
+        tally.notes["agreement with change_type"] = self.agreement.to_json()
 
     def _history(
         self, key: tuple[str, str], rows: list[_Row], cells: CellReader, tally: Tally
