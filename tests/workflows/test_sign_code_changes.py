@@ -382,6 +382,31 @@ method = child.go
 def run(x): return method()
 """
 
+LIVE_ANNOTATION = """
+class Model:
+    depth: int = 1
+@op
+def run(x: Model, y: list[Model] = ()): return x
+"""
+DEFAULTS = """
+def helper(x, y=1, *, z=(1, 2)): return x
+@op
+def run(x): return helper(x)
+"""
+RELATIVE = {
+    "wf.py": "from pack.inner.deep import go\n@op\ndef run(x): return go(x)\n",
+    "pack/__init__.py": "",
+    "pack/inner/__init__.py": "",
+    "pack/inner/deep.py": """
+def go(x):
+    from . import near
+    from .. import far
+    from ..far import by_name
+    return near.one(), far.two(), by_name()
+""",
+    "pack/inner/near.py": "def one(): return 1\n",
+    "pack/far.py": "def two(): return 2\ndef by_name(): return 3\ndef unused(): return 4\n",
+}
 # More names than one byte can count.
 MANY = "".join(f"K{i} = 1\n" for i in range(300)) + (
     "@op\ndef run(x): return [" + ", ".join(f"K{i}" for i in range(300)) + "]\n"
@@ -399,7 +424,24 @@ class Params(BaseModel):
 def run(x): return Params().go()
 """
 
+PASSING = """
+SEEN = []
+def mark(function):
+    return function
+@op
+@mark
+def run(x): return x
+"""
+
 CHANGES = [
+    change("a decorator that gives its function back", PASSING, "    return function", "    SEEN.append(1)\n    return function", True),
+    change("a class that is an annotation", LIVE_ANNOTATION, "depth: int = 1", "depth: int = 2", True),
+    change("a helper's default value", DEFAULTS, "y=1", "y=2", True),
+    change("a helper's keyword-only default value", DEFAULTS, "(1, 2)", "(1, 3)", True),
+    change("a relative import inside a function", RELATIVE, "return 1", "return 9", True, "pack/inner/near.py"),
+    change("one from the package above", RELATIVE, "return 2", "return 9", True, "pack/far.py"),
+    change("one from a module of the package above", RELATIVE, "return 3", "return 9", True, "pack/far.py"),
+    change("its unused neighbour there", RELATIVE, "return 4", "return 9", False, "pack/far.py"),
     # Ways round a name
     change("a module imported into globals by another function", LAZY, "return 1", "return 2", True, "tools.py"),
     change("a module imported into globals by itself", LAZY_SELF, "return 1", "return 2", True, "tools.py"),

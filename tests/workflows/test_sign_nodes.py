@@ -78,6 +78,11 @@ def locked(x):
     return LOCK
 
 
+@op
+def annotated(x: LOCK):  # type: ignore[valid-type]
+    return x
+
+
 @op(volatile=True)
 def clock(x=1):
     return x
@@ -395,6 +400,7 @@ def test_a_global_that_the_operator_assigns_is_noticed(monkeypatch):
     signer = Signer()
     signer.sign(dag)
     (node,) = dag.nodes.values()
+    assert [label.rpartition(".")[2] for label, _ in signer.guards(node.operator)] == ["LIMIT"]
     assert signer.changed_globals(node.operator) == ()
     monkeypatch.setitem(globals(), "LIMIT", 7)
     assert [label.rpartition(".")[2] for label in signer.changed_globals(node.operator)] == ["LIMIT"]
@@ -492,6 +498,8 @@ def test_what_an_annotation_may_be_a_use_may_not(tmp_path):
     assert signed(tmp_path / "a", {"wf.py": TWICE.format(more="")}).digest
     with pytest.raises(UnhashableValue, match="LOCK"):
         signed(tmp_path / "b", {"wf.py": TWICE.format(more=", LOCK")})
+    with pytest.raises(UnhashableValue, match="LOCK"):
+        nodes(lambda: join(annotated(1), locked(1)))
     lock = threading.Lock()
 
     def two(a: lock = None, b: lock = lock):  # type: ignore[valid-type]
