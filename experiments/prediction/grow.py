@@ -92,8 +92,7 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
     return Forest(
         feature=np.asarray(features, dtype=np.int64),
         threshold=np.asarray(thresholds),
-        left=np.asarray(left, dtype=np.int64),
-        right=np.asarray(right, dtype=np.int64),
+        children=np.array([left, right], dtype=np.int64).T.copy(),
         value=np.asarray(values),
         roots=roots,
         depth=depth,

@@ -23,7 +23,7 @@ class Forest:
     Args:
         feature: per tree node, the feature that it splits on; a leaf splits on 0 and leads to itself.
         threshold: per tree node, go left where the feature is at most this; +inf at leaves.
-        left, right: per tree node, its children.
+        children: per tree node, its left and its right child, shape (nodes, 2).
         value: per tree node, the leaf's value, in units of the raw score.
         roots: the trees' roots, shape (rounds, classes).
         depth: the deepest leaf's depth.
@@ -32,8 +32,7 @@ class Forest:
 
     feature: NDArray[np.int64]
     threshold: Floats
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
+    children: NDArray[np.int64]
     value: Floats
     roots: NDArray[np.int64]
     depth: int
@@ -44,12 +43,14 @@ class Forest:
 
         Takes time proportional to rows x trees x depth. Rows must not hold NaN.
         """
+        values, children = np.ascontiguousarray(rows).ravel(), self.children.ravel()
+        start = (np.arange(len(rows)) * rows.shape[1])[:, None]
         at = np.broadcast_to(self.roots.ravel(), (len(rows), self.roots.size))
-        index = np.arange(len(rows))[:, None]
         for _ in range(self.depth):
-            go_left = rows[index, self.feature[at]] <= self.threshold[at]
-            at = np.where(go_left, self.left[at], self.right[at])
-        scores: Floats = self.value[at].reshape(len(rows), *self.roots.shape).sum(axis=1) + self.baseline
+            # take() on flat arrays costs a third of the same look-ups by index arrays
+            go_right = values.take(self.feature.take(at) + start) > self.threshold.take(at)
+            at = children.take(2 * at + go_right)
+        scores: Floats = self.value.take(at).reshape(len(rows), *self.roots.shape).sum(axis=1) + self.baseline
         return scores
 
     def to_json(self) -> dict[str, Any]:
@@ -58,8 +59,8 @@ class Forest:
         return {
             "feature": self.feature.tolist(),
             "threshold": [None if is_leaf else number for is_leaf, number in zip(leaf, self.threshold)],
-            "left": self.left.tolist(),
-            "right": self.right.tolist(),
+            "left": self.children[:, 0].tolist(),
+            "right": self.children[:, 1].tolist(),
             "value": [float(f"{number:.6g}") for number in self.value],
             "roots": self.roots.tolist(),
             "depth": self.depth,
@@ -73,8 +74,7 @@ class Forest:
         return cls(
             feature=np.asarray(record["feature"], dtype=np.int64),
             threshold=np.asarray(threshold, dtype=np.float64),
-            left=np.asarray(record["left"], dtype=np.int64),
-            right=np.asarray(record["right"], dtype=np.int64),
+            children=np.array([record["left"], record["right"]], dtype=np.int64).T.copy(),
             value=np.asarray(record["value"], dtype=np.float64),
             roots=np.asarray(record["roots"], dtype=np.int64),
             depth=int(record["depth"]),

@@ -53,8 +53,7 @@ def test_a_value_on_a_threshold_goes_left():
     forest = Forest(
         feature=np.array([0, 0, 0]),
         threshold=np.array([1.5, np.inf, np.inf]),
-        left=np.array([1, 1, 2]),
-        right=np.array([2, 1, 2]),
+        children=np.array([[1, 2], [1, 1], [2, 2]]),
         value=np.array([0.0, -3.0, 4.0]),
         roots=np.array([[0]]),
         depth=1,
