@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -31,7 +31,7 @@ from mile_rl.prediction.features import (
     node_rows,
     parameter_row,
 )
-from mile_rl.prediction.memory import PersonMemory
+from mile_rl.prediction.memory import PersonMemory, ValueKey
 from mile_rl.prediction.sample import GENERATED_NAMES, Tables, draw
 from mile_rl.prediction.state import HistoryState, ParameterTrace
 from mile_rl.prediction.trees import Forest, sigmoid, softmax
@@ -145,25 +145,26 @@ class Model:
         order = np.argsort(-chances, kind="stable")
         return [(*keys[index], float(chances[index])) for index in order]
 
-    def values(self, state: HistoryState, node: str, parameter: str) -> tuple[ValueGuess, ...]:
-        """Return the candidates for a parameter's next value, likeliest first, given that it moves."""
-        trace: ParameterTrace = state.traces[node, parameter]
-        found = candidates(parameter, trace, state.memory.values, self.common)
-        if not found:
-            return ()
-        table = rows(parameter, trace, state.memory.values, self.common, found)
-        chances = sigmoid(self.forests["values"].raw(table))[:, 0]
-        chances = chances / max(float(chances.sum()), 1.0)
-        order = np.argsort(-chances, kind="stable")
-        guesses = list(found.values())
-        return tuple(
-            ValueGuess(
-                value=guesses[index][0],
-                probability=float(chances[index]),
-                why=RULES[min(guesses[index][1])],
-            )
-            for index in order
-        )
+    def values(
+        self, state: HistoryState, parameters: Sequence[tuple[str, str]]
+    ) -> list[tuple[ValueGuess, ...]]:
+        """Return, of each parameter, the candidates for its next value, likeliest first, given that it moves.
+
+        Args:
+            state: the history.
+            parameters: (node, parameter) pairs of the latest version; one pass over the trees answers for all.
+        """
+        person, tables, all_found = state.memory.values, [], []
+        for node, name in parameters:
+            trace: ParameterTrace = state.traces[node, name]
+            found = candidates(name, trace, person, self.common)
+            all_found.append(found)
+            tables.append(rows(name, trace, person, self.common, found))
+        if not any(all_found):
+            return [() for _ in parameters]
+        chances = sigmoid(self.forests["values"].raw(np.concatenate(tables)))[:, 0]
+        ends = np.cumsum([len(table) for table in tables])
+        return [_ranked(found, own) for found, own in zip(all_found, np.split(chances, ends[:-1]))]
 
     def returns(self, state: HistoryState, chance: float) -> tuple[ReturnGuess, ...]:
         """Return the earlier iterations that may be gone back to, likeliest first.
@@ -182,6 +183,22 @@ class Model:
         total = sum(weights.values())
         guesses = [ReturnGuess(back=back, probability=chance * w / total) for back, w in weights.items()]
         return tuple(sorted(guesses, key=lambda guess: -guess.probability))
+
+
+def _ranked(
+    found: Mapping[ValueKey, tuple[Scalar, set[int]]], chances: NDArray[np.float64]
+) -> tuple[ValueGuess, ...]:
+    """Return the candidates, likeliest first; together they are at most certain."""
+    chances = chances / max(float(chances.sum()), 1.0)
+    guesses = list(found.values())
+    return tuple(
+        ValueGuess(
+            value=guesses[index][0],
+            probability=float(chances[index]),
+            why=RULES[min(guesses[index][1])],
+        )
+        for index in np.argsort(-chances, kind="stable")
+    )
 
 
 @lru_cache(maxsize=1)
@@ -241,6 +258,7 @@ class TreePredictor:
         classes = self.model.classes(state)
         touched = self.model.touched(state, classes)
         moving = self.model.moves(state, classes, touched)[:n_parameters] if n_parameters else []
+        values = self.model.values(state, [(node, name) for node, name, _ in moving])
         return Prediction(
             classes={change: float(chance) for change, chance in zip(CLASSES, classes)},
             touched={node.name: float(chance) for node, chance in zip(state.nodes, touched)},
@@ -250,9 +268,9 @@ class TreePredictor:
                     node=node,
                     parameter=name,
                     probability=chance,
-                    values=self.model.values(state, node, name)[:n_values],
+                    values=own[:n_values],
                 )
-                for node, name, chance in moving
+                for (node, name, chance), own in zip(moving, values)
             ),
             returns=self.model.returns(state, float(classes[1])),
             edits_seen=state.memory.hand,

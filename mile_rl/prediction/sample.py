@@ -274,7 +274,7 @@ class _Drawing:
     def _value(self, node: str, name: str) -> Scalar:
         """Draw a parameter's next value; where no candidate is meant, one that was never seen."""
         chance = self.rng.random()
-        for guess in self.model.values(self.state, node, name):
+        for guess in self.model.values(self.state, [(node, name)])[0]:
             chance -= guess.probability
             if chance < 0:
                 return guess.value
