@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES, PastIteration, PastNode
+from mile_rl.prediction.differences import differences, edit_of
 from mile_rl.prediction.features import NODE_NAMES, node_rows
 from mile_rl.prediction.trees import sigmoid
 from mile_rl.prediction.values import is_number, like
-from mile_rl.workflows.edits import STAGES, ChangeClass, Edit, EditKind, Scalar, Stage, change_class
+from mile_rl.workflows.edits import STAGES, ChangeClass, Edit, Scalar, Stage, change_class
 
 if TYPE_CHECKING:
     from mile_rl.prediction.model import Model
@@ -100,7 +101,7 @@ def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> PastIte
         back = returns[rng.choice(len(returns), p=shares / shares.sum())].back
         nodes = state.records[-1 - back]
         return replace(
-            _record(state, nodes, tuple(_differences(state.nodes, nodes, state, back)), gap_s),
+            _record(state, nodes, tuple(_way_back(state.nodes, nodes, state, back)), gap_s),
             change=change, returns_to=back, version=state.versions[-1 - back],
         )  # fmt: skip
     nodes, edits = _Drawing(model, state, classes, change, rng).run()
@@ -127,38 +128,20 @@ def _possible(state: HistoryState, classes: Floats, can_return: bool) -> Floats:
     return shares
 
 
-def _differences(
+def _way_back(
     before: tuple[PastNode, ...], after: tuple[PastNode, ...], state: HistoryState, back: int
 ) -> Iterator[Edit]:
-    """Yield the edits that lead from one version to another, seen ``back`` iterations ago."""
-    old = {node.name: node for node in before}
-    new = {node.name: node for node in after}
+    """Yield the edits that lead to a version seen ``back`` iterations ago.
+
+    A node that was touched since then without a difference that the model can see had its code changed.
+    """
+    seen = list(differences(before, after))
+    yield from seen
+    edited = {edit.node for edit in seen}
     since = dict(zip(state.table.names, state.table.since)) if state.table else {}
     for node in after:
-        was = old.get(node.name)
-        if was is None:
-            yield _edit("add", node)
-            continue
-        moved = [
-            name
-            for name in {**was.parameters, **node.parameters}
-            if was.parameters.get(name) != node.parameters.get(name)
-        ]
-        for name in moved:
-            yield _edit(
-                "parameter", node, parameter=name, old=was.parameters.get(name), new=node.parameters.get(name)
-            )
-        if was.operator != node.operator:
-            yield _edit("replace", node, before=was.operator)
-        elif not moved and since.get(node.name, back) < back:
-            yield _edit("code", node)
-    for node in before:
-        if node.name not in new:
-            yield _edit("remove", node)
-
-
-def _edit(kind: EditKind, node: PastNode, **fields: Any) -> Edit:
-    return Edit(kind=kind, node=node.name, stage=node.stage, operator=node.operator or node.name, **fields)
+        if node.name not in edited and since.get(node.name, back) < back:
+            yield edit_of("code", node)
 
 
 class _Drawing:
@@ -246,14 +229,14 @@ class _Drawing:
             case "parameter":
                 return self._tuned(node)
             case "remove":
-                self.edits.append(_edit("remove", node))
+                self.edits.append(edit_of("remove", node))
                 return None
             case "replace":
                 other = replace(node, operator=f"{node.operator or node.name}*")
-                self.edits.append(_edit("replace", other, before=node.operator))
+                self.edits.append(edit_of("replace", other, before=node.operator))
                 return other
             case _:
-                self.edits.append(_edit("data" if kind == "data" else "code", node))
+                self.edits.append(edit_of("data" if kind == "data" else "code", node))
                 return node
 
     def _tuned(self, node: PastNode) -> PastNode:
@@ -268,7 +251,7 @@ class _Drawing:
         for name in chosen:
             old, new = parameters[name], self._value(node.name, name)
             parameters[name] = new
-            self.edits.append(_edit("parameter", node, parameter=name, old=old, new=new))
+            self.edits.append(edit_of("parameter", node, parameter=name, old=old, new=new))
         return replace(node, parameters=parameters)
 
     def _value(self, node: str, name: str) -> Scalar:
@@ -292,7 +275,7 @@ class _Drawing:
         earlier = [node.name for node in nodes if STAGES.index(node.stage) <= STAGES.index(stage)]
         parents = (str(self.rng.choice(earlier)),) if earlier else ()
         node = PastNode(name=name, stage=stage, operator=name, parents=parents)
-        self.edits.append(_edit("add", node))
+        self.edits.append(edit_of("add", node))
         return node
 
 

@@ -7,8 +7,9 @@ import pytest
 from made_histories import first, node, tuned, version
 
 from mile_rl.prediction.base import CLASSES, PastIteration
+from mile_rl.prediction.differences import differences
 from mile_rl.prediction.errors import PredictionError
-from mile_rl.prediction.live import differences, past_nodes, predict
+from mile_rl.prediction.live import past_nodes, predict
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.model import Model, TreePredictor, entropy_bits, shipped
 from mile_rl.workflows.dag import Output
