@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import time
 import types
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,10 @@ from typing import Any
 import xxhash
 
 _CHUNK_BYTES = 1 << 20
+
+
+class TooCostly(Exception):
+    """A digest was given up because it would take longer than it may."""
 
 
 def array_digest(array: Any) -> tuple[bytes, int]:
@@ -52,11 +57,14 @@ def sparse_digest(matrix: Any) -> tuple[bytes, int]:
 class _Sink:
     """Hashes what is written to it and counts the bytes; nothing is stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline_ns: int | None = None) -> None:
         self.hasher = xxhash.xxh3_128()
         self.size_bytes = 0
+        self._deadline_ns = deadline_ns
 
     def write(self, data: Any) -> int:
+        if self._deadline_ns is not None and time.perf_counter_ns() > self._deadline_ns:
+            raise TooCostly
         view = memoryview(data).cast("B") if not isinstance(data, bytes) else data
         self.hasher.update(view)
         self.size_bytes += len(view)
@@ -93,13 +101,18 @@ def _cached_attributes(cls: type) -> Callable[[str], bool] | None:
     return cached.__contains__ if cached else None
 
 
-def pickle_digest(value: Any) -> tuple[bytes, int]:
+def pickle_digest(value: Any, limit_ns: int | None = None) -> tuple[bytes, int]:
     """Return the digest of any value by its pickle, and the pickle's size in bytes.
 
+    Args:
+        value: what to digest.
+        limit_ns: how long it may take; None for no limit.
+
     Raises:
+        TooCostly: it takes longer.
         Exception: whatever pickling the value raises.
     """
-    sink = _Sink()
+    sink = _Sink(None if limit_ns is None else time.perf_counter_ns() + limit_ns)
     _HashingPickler(sink, protocol=5, buffer_callback=sink.take).dump(value)
     return sink.hasher.digest(), sink.size_bytes
 

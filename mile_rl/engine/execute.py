@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from mile_rl.engine import seeds
 from mile_rl.engine.call import Called, call
-from mile_rl.engine.held import Held, Memory
+from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import copied
 from mile_rl.workflows.dag import Dag, Output
@@ -57,6 +57,9 @@ class Keeper(Protocol):
     def mutated(self, node: str, outputs: tuple[Output, ...]) -> None:
         """Hear that a node's operator changed these inputs in place: nothing that it touched may be kept."""
 
+    def spoiled_unseen(self, output: Output) -> None:
+        """Hear that somebody changed a value in place while not everything was watched."""
+
     def drew(self, node: str) -> None:
         """Hear that a node's operator draws from the global generators."""
 
@@ -77,12 +80,14 @@ class Running:
         handed: what it was handed.
         copies: the inputs of which it has a copy of its own; what it does to those is nobody's business.
         tainted: whether its result may owe something to nodes that ran beside it.
+        unwatched: whether it was handed a value that is not compared afterwards.
     """
 
     node: str
     handed: dict[Output, Any]
     copies: frozenset[Output] = frozenset()
     tainted: bool = False
+    unwatched: bool = False
 
 
 class Executor:
@@ -119,6 +124,8 @@ class Executor:
         self._memory = Memory()
         self._to_write: dict[Output, Held] = {}
         self._alone: set[str] = set()
+        self._unsure: set[Output] = set()
+        self._watch_all = False
 
     def run(self) -> Mapping[Output, Any]:
         """Run until every requested output is there.
@@ -137,7 +144,7 @@ class Executor:
                     try:
                         self._carry_out([name for name in self.dag.nodes if name in compute])
                         for output in self.dag.requested:
-                            self._obtain(output)
+                            self._sound(output)
                         break
                     except PlanAgain:
                         continue
@@ -198,7 +205,9 @@ class Executor:
         """Get a node's inputs together."""
         self._tell(name)
         node = self.dag.nodes[name]
-        handed = {output: self._obtain(output).watch.hand_out() for output in node.parents}
+        inputs = {output: self._sound(output) for output in node.parents}
+        unwatched = self._leave_unwatched(inputs)
+        handed = {output: held.watch.hand_out() for output, held in inputs.items()}
         copies: set[Output] = set()
         if self._keeper.is_mutator(name):
             for output, value in handed.items():
@@ -208,7 +217,40 @@ class Executor:
                     # It cannot be copied, for whatever reason of its own: others get it made again.
                     continue
                 copies.add(output)
-        return Running(name, handed, frozenset(copies))
+        return Running(name, handed, frozenset(copies), unwatched=unwatched)
+
+    def _leave_unwatched(self, inputs: Mapping[Output, Held]) -> bool:
+        """Tell whether some input need not be compared after it was read; insist on watching all others.
+
+        A value of many Python objects takes long to read. Where the node is the last to see it, a change of
+        it harms nobody, unless part of it is part of another value too: therefore everything else in memory
+        is watched first, and checked before it is handed out again.
+        """
+        unwatched = False
+        for output, held in inputs.items():
+            last = held.takers == 1 and not held.requested and output not in self._to_write
+            if held.watch.costly and last and self.jobs == 1 and not self._watch_all:
+                unwatched = True
+            else:
+                held.watch.insist()
+        if unwatched:
+            for output in self._memory:
+                if output not in inputs:
+                    self._memory[output].watch.insist()
+        return unwatched
+
+    def _sound(self, output: Output) -> Held:
+        """Return a value that is certainly what it was when it was made."""
+        held = self._obtain(output)
+        if output in self._unsure:
+            self._unsure.discard(output)
+            if held.watch.spoiled():
+                self._keeper.spoiled_unseen(output)
+                self._memory.drop(output)
+                self._to_write.pop(output, None)
+                self._watch_all = True
+                raise PlanAgain
+        return held
 
     def work(self, running: Running, *, seed: str | None) -> Called:
         """Call the operator; safe on any thread."""
@@ -227,6 +269,8 @@ class Executor:
         if called.error is not None:
             _raise(name, called.error)
         changed = self._changed_inputs(running)
+        if running.unwatched:
+            self._unsure.update(output for output in self._memory if not self._memory[output].watch.private)
         running.handed.clear()
         keeper.computed(name, called)
         if changed:
@@ -234,7 +278,12 @@ class Executor:
         for output_name, value in called.values.items():
             output = Output(name, output_name)
             takers = self._takers.get(output, 0)
-            held = Held(value, takers=takers, requested=output in self._requested)
+            held = Held(
+                value,
+                takers=takers,
+                requested=output in self._requested,
+                limit_ns=max(WATCH_NS, int(called.elapsed_ns * WATCH_SHARE)),
+            )
             if takers or held.requested:
                 self._memory.hold(output, held)
             if keeper.decide(output, held):

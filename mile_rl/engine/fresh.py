@@ -22,7 +22,7 @@ class FreshLoader(importlib.machinery.SourceFileLoader):
     def get_code(self, fullname: str) -> CodeType:
         """Return the module's code, compiled now."""
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)  # type: ignore[no-any-return]
+        return self.source_to_code(self.get_data(path), path)
 
 
 class FreshFinder:
@@ -51,4 +51,4 @@ class FreshFinder:
 def install() -> None:
     """Have this process import the person's modules afresh from now on. It costs a look-up an import."""
     if FreshFinder not in sys.meta_path:
-        sys.meta_path.insert(0, FreshFinder)  # type: ignore[arg-type]
+        sys.meta_path.insert(0, FreshFinder)

@@ -170,6 +170,12 @@ class IterationKeeper:
             if fate is not None and self._signature(output) not in self._prepared.kept:
                 fate.kept, fate.reason = False, f"{node} changed it in place"
 
+    def spoiled_unseen(self, output: Output) -> None:
+        """Note a change in place whose author nobody saw, because watching everything took too long."""
+        self.notes.append(
+            f"{output} was changed in place, by an operator that was given something it is part of; made again"
+        )
+
     def drew(self, node: str) -> None:
         """Remember the operator, so that it runs alone from the start next time."""
         self._prepared.set_flags(node, uses_global_random=True)
@@ -190,7 +196,17 @@ class IterationKeeper:
         if made_ns < QUICK_NS:
             fate.reason = f"made in {duration(made_ns)}"
             return False
-        size_bytes, codec = held.watch.size_bytes, held.watch.codec
+        watch = held.watch
+        if watch.costly:
+            # Reading it is the first half of writing it, so it is paid from what may be spent on that.
+            left_ns = prepared.guard.allowance_ns()
+            if left_ns > 2 * watch.effort_ns:
+                watch.insist(left_ns // 2)
+                prepared.guard.written(signature, watch.effort_ns)
+            if watch.costly:
+                fate.reason = f"writing takes over {duration(watch.effort_ns)}, {duration(left_ns)} may be spent on it now"
+                return False
+        size_bytes, codec = watch.size_bytes, watch.codec
         if size_bytes is None:
             fate.reason = f"cannot be serialised ({held.watch.unwatchable})"
             self.notes.append(f"{output} {fate.reason}, so it is computed every time")
@@ -200,14 +216,16 @@ class IterationKeeper:
         if made_ns <= load_ns:
             fate.reason = f"made in {duration(made_ns)}, loading takes {duration(load_ns)}"
             return False
-        write_ns, left_ns = prepared.costs.write_ns(codec, size_bytes), prepared.guard.allowance_ns()
+        write_ns = max(prepared.costs.write_ns(codec, size_bytes), watch.effort_ns)
+        left_ns = prepared.guard.allowance_ns()
         if write_ns > left_ns:
             # The guard would say so too, but only after the recreation time has been planned.
             fate.reason = f"writing takes {duration(write_ns)}, {duration(left_ns)} may be spent on it now"
             return False
         begun_ns = self._clock_ns()
         try:
-            return self._ask(output, self._candidate(output, signature, size_bytes, codec, made_ns), fate)
+            candidate = self._candidate(output, signature, size_bytes, made_ns, load_ns, write_ns)
+            return self._ask(output, candidate, fate)
         finally:
             self._deciding_ns += self._clock_ns() - begun_ns
 
@@ -227,7 +245,7 @@ class IterationKeeper:
         return True
 
     def _candidate(
-        self, output: Output, signature: str, size_bytes: int, codec: str, made_ns: int
+        self, output: Output, signature: str, size_bytes: int, made_ns: int, load_ns: int, write_ns: int
     ) -> Candidate:
         prepared = self._prepared
         node = prepared.dag.nodes[output.node]
@@ -241,8 +259,8 @@ class IterationKeeper:
             compute_ns=self.elapsed_ns[node.name],
             recreation_ns=self._recreation_ns(output, made_ns),
             run_ancestors_ns=made_ns,
-            load_ns=prepared.costs.load_ns(codec, size_bytes),
-            write_ns=prepared.costs.write_ns(codec, size_bytes),
+            load_ns=load_ns,
+            write_ns=write_ns,
         )
 
     def _recreation_ns(self, output: Output, made_ns: int) -> int:

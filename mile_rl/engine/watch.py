@@ -7,10 +7,11 @@ are handed out as they are and digested before and after; one that was changed i
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from mile_rl.engine.content import array_digest, identity_digest, pickle_digest, sparse_digest
+from mile_rl.engine.content import TooCostly, array_digest, identity_digest, pickle_digest, sparse_digest
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, range, type)
 _UNCHANGING_CELLS = frozenset(
@@ -29,6 +30,10 @@ class Watch(Protocol):
     """The name of the store's codec that will probably write the value."""
     unwatchable: str
     """Why the value cannot be read as bytes, so that it cannot be kept; "" where it can."""
+    costly: bool
+    """Whether digesting the value was given up at the limit; then it is not compared, see ``insist``."""
+    effort_ns: int
+    """How long digesting it took (or was tried): a value that is slow to read is at least as slow to write."""
     private: bool
     """Whether the value may be written while operators read it, because none of them can change it."""
 
@@ -41,9 +46,17 @@ class Watch(Protocol):
     def spoiled(self) -> bool:
         """Tell whether the value itself is no longer what it was."""
 
+    def insist(self, limit_ns: int | None = None) -> None:
+        """Digest the value after all, however long it takes or up to a new limit; nobody may have changed it."""
 
-def watch(value: Any) -> Watch:
-    """Return the watch that fits a value. Costs about 0.3 ms for 16 MB of numbers, nothing for a frame."""
+
+def watch(value: Any, *, limit_ns: int | None = None) -> Watch:
+    """Return the watch that fits a value. Costs about 0.3 ms for 16 MB of numbers, nothing for a frame.
+
+    Args:
+        value: what to watch.
+        limit_ns: how long reading a value of many Python objects may take before it is given up.
+    """
     if isinstance(value, _ATOMS):
         return _Unchanging(value)
     pandas = sys.modules.get("pandas")
@@ -59,10 +72,20 @@ def watch(value: Any) -> Watch:
     if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):
         return _Digested(value, sparse_digest, "sparse")
     kind = "estimator" if hasattr(value, "get_params") else "pickle"
-    return _Digested(value, pickle_digest, kind)
+    return _Digested(value, pickle_digest, kind, limit_ns=limit_ns)
 
 
-class _Unchanging:
+class _Cheap:
+    """What watches have in common that cost next to nothing."""
+
+    costly = False
+    effort_ns = 0
+
+    def insist(self, limit_ns: int | None = None) -> None:
+        """Do nothing: the value is watched already."""
+
+
+class _Unchanging(_Cheap):
     """A value that nobody can change."""
 
     codec = "pickle"
@@ -83,7 +106,7 @@ class _Unchanging:
         return False
 
 
-class _Frame:
+class _Frame(_Cheap):
     """A pandas frame or series. Since pandas 3 a shallow copy behaves as a full one and costs 0.01 ms."""
 
     codec = "frame"
@@ -120,7 +143,7 @@ class _Frame:
         return self._objects is not None and pickle_digest(self._objects)[0] != self._cells
 
 
-class _Polars:
+class _Polars(_Cheap):
     """A polars frame; a clone shares its columns, which nobody can change."""
 
     codec = "polars"
@@ -147,13 +170,35 @@ class _Digested:
     private = False
     unwatchable = ""
 
-    def __init__(self, value: Any, digest: Callable[[Any], tuple[bytes, int]], codec: str) -> None:
+    def __init__(
+        self, value: Any, digest: Callable[..., tuple[bytes, int]], codec: str, *, limit_ns: int | None = None
+    ) -> None:
         self.value = value
         self.codec = codec
         self._digest = digest
-        self.size_bytes: int | None
+        self.size_bytes: int | None = None
+        self._before = b""
+        self.costly = False
+        begun_ns = time.perf_counter_ns()
+        self._read(limit_ns)
+        self.effort_ns = time.perf_counter_ns() - begun_ns
+
+    def insist(self, limit_ns: int | None = None) -> None:
+        if self.costly:
+            self.costly = False
+            begun_ns = time.perf_counter_ns()
+            self._read(limit_ns)
+            self.effort_ns = time.perf_counter_ns() - begun_ns
+
+    def _read(self, limit_ns: int | None) -> None:
+        value = self.value
         try:
-            self._before, self.size_bytes = digest(value)
+            if limit_ns is None:
+                self._before, self.size_bytes = self._digest(value)
+            else:
+                self._before, self.size_bytes = self._digest(value, limit_ns)
+        except TooCostly:
+            self.costly = True
         except Exception as error:
             # Whatever its pickling raises: it cannot be kept. In most such values only a function, a class or a
             # handle of the system cannot be read as bytes; the rest is compared all the same.
