@@ -75,11 +75,14 @@ def _own_edits(
     ]
     edits = []
     details: dict[EditKind, list[str]] = {}
+    same_inputs = before.parents == tuple(
+        Output(pairs.get(parent.node, ""), parent.name) for parent in after.parents
+    )
     for label in changed:
         kind = _KIND_OF_PART.get(label.split(" ", 1)[0], "code")
         name = label.partition(" ")[2]
         if kind == "parameter":
-            if _is_wiring(name, before) or _is_wiring(name, after):
+            if not same_inputs and (_is_wiring(name, before) or _is_wiring(name, after)):
                 continue
             old, new = _scalar(before.arguments.get(name)), _scalar(after.arguments.get(name))
             edits.append(_edit("parameter", after, parameter=name, old=old, new=new))

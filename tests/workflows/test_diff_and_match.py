@@ -151,6 +151,17 @@ def test_another_input_is_an_edit_of_the_wiring():
     assert edits(before, after) == ["score: rows 'clean' -> 'scale'"]
 
 
+def test_a_constant_among_inputs_is_a_parameter_edit_and_another_input_is_none():
+    def flow(*more, last=0):
+        rows = read()
+        return score([scale(rows), *(bucket(rows, by) for by in more), last])
+
+    assert [edit.words() for edit in diff(nodes(flow), nodes(lambda: flow(last=1)))] == [
+        "score: model '[scale, 0]' -> '[scale, 1]'"
+    ]
+    assert [edit.words() for edit in diff(nodes(flow), nodes(lambda: flow(3)))] == ["added bucket"]
+
+
 OPERATORS = st.sampled_from([read, clean, scale, bucket, fit, forest, score])
 SPECS = st.lists(st.tuples(OPERATORS, st.integers(0, 2), st.integers(0, 6)), min_size=1, max_size=8)
 
