@@ -536,3 +536,16 @@ def test_a_signer_is_freed_at_once():
         assert held() is None
     finally:
         gc.enable()
+
+
+def test_a_hidden_file_is_looked_at_again_when_a_node_was_seen_to_read_it(tmp_path):
+    data = tmp_path / "rows.csv"
+    data.write_text("1")
+    dag = Flow(wired_for_hidden).capture()
+    base = Signer().sign(dag)["load[a]"].base
+    signer = Signer(hidden={base: [data]})
+    first = signer.sign(dag)
+    data.write_text("2")
+    changed = signer.resign(dag, first, "load[a]", [data])
+    assert changed["load[a]"].digest != first["load[a]"].digest
+    assert changed["load[a]"] == Signer(hidden={base: [data]}).sign(dag)["load[a]"]
