@@ -31,11 +31,21 @@ $(VENV)/.engine: pyproject.toml | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --editable '.[dev,plot]'
+	$(PIP) install --editable '.[dev,plot,traces]'
 	touch $@ $(VENV)/.engine
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --editable '.[bench]'
+	$(PIP) install --editable '.[bench,traces]'
+	touch $@
+
+fit: $(VENV)/.dev $(VENV)/.training
+	$(BIN)/python -m experiments.fit_prediction $(TRACES)
+
+docs: $(VENV)/.engine
+	$(BIN)/python -m mile_rl.cli.reference > docs/cli.md
+
+$(VENV)/.training: pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --editable '.[traces,training]'
 	touch $@
 
 clean:

@@ -13,11 +13,10 @@
 ``doubled.run()`` runs it as an iteration: see the README.
 """
 
+from mile_rl._version import __version__
 from mile_rl.api import Iteration, Workflow, workflow
 from mile_rl.errors import MileError, OperatorFailed
 from mile_rl.workflows.file import File
 from mile_rl.workflows.operator import op
-
-__version__ = "0.1.0"
 
 __all__ = ["File", "Iteration", "MileError", "OperatorFailed", "Workflow", "__version__", "op", "workflow"]

@@ -12,6 +12,7 @@ from typing import Any
 
 from mile_rl.engine import seeds
 from mile_rl.engine.opened import OPENED
+from mile_rl.engine.turns import inside
 from mile_rl.errors import WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
@@ -66,7 +67,8 @@ def call(
     begun_ns = _file_clock_ns()
     start_ns = clock_ns()
     try:
-        result = node.operator.function(*args, **kwargs)
+        with inside():
+            result = node.operator.function(*args, **kwargs)
         elapsed_ns = clock_ns() - start_ns
         values = _split(node, result)
     except BaseException as error:

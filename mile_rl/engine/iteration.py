@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from mile_rl._version import __version__
 from mile_rl.engine import versions
 from mile_rl.engine.execute import Executor, Progress
 from mile_rl.engine.keeper import IterationKeeper
 from mile_rl.engine.prepare import LEDGER, Prepared, prepare
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import NodeReport, OutputReport, Report, State
+from mile_rl.engine.turns import turn
 from mile_rl.errors import OperatorFailed, StoreError
 from mile_rl.store.records import Channel, IterationRecord, NodeRecord, OutputRecord
 from mile_rl.workflows.dag import Output, fill
@@ -92,6 +94,9 @@ def run(
 ) -> Done:
     """Run an iteration. Everything that is kept is on disk when this returns or raises.
 
+    Operators share the process's global generators and working directory, so runs in several threads of one
+    process wait for one another; runs in several processes do not.
+
     Args:
         flow: the workflow.
         args: its positional arguments.
@@ -122,7 +127,8 @@ def run(
         failed_node = ""
         outputs: Any = None
         try:
-            values = executor.run()
+            with turn():
+                values = executor.run()
             outputs = fill(prepared.dag.result, values)
             status = "ok"
         except KeyboardInterrupt:
@@ -230,8 +236,6 @@ def _planned_node(prepared: Prepared, name: str, state: State, expected_ns: int)
 
 def _record(prepared: Prepared, keeper: IterationKeeper, report: Report, started_ns: int) -> Report:
     """Write the iteration down; an iteration that cannot be recorded is still returned, with a note."""
-    from mile_rl import __version__
-
     guard = prepared.guard
     guard.saved(keeper.saved_ns())
     record = IterationRecord(

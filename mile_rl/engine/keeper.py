@@ -204,7 +204,10 @@ class IterationKeeper:
                 watch.insist(left_ns // 2)
                 prepared.guard.written(signature, watch.effort_ns)
             if watch.costly:
-                fate.reason = f"writing takes over {duration(watch.effort_ns)}, {duration(left_ns)} may be spent on it now"
+                fate.reason = (
+                    f"writing takes over {duration(watch.effort_ns)}, "
+                    f"{duration(left_ns)} may be spent on it now"
+                )
                 return False
         size_bytes, codec = watch.size_bytes, watch.codec
         if size_bytes is None:

@@ -98,7 +98,7 @@ def test_a_file_as_an_operators_default_is_a_path_and_counts(desk, states):
     data.write_text("1")
 
     @op
-    def read_default(path=File(data)):  # noqa: B008
+    def read_default(path=File(data)):
         assert isinstance(path, Path)
         return path.read_text()
 
@@ -344,3 +344,53 @@ def test_an_operator_may_run_a_workflow_of_its_own(desk):
     assert any("outer read data.txt" in note for note in first.report.notes)
     data.write_text("2")
     assert desk.run(flow).outputs == (2, "2")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_runs_in_several_threads_of_one_process_give_what_they_give_alone(desk, jobs):
+    @op
+    def drawn(k):
+        first = np.random.rand()
+        threading.Event().wait(0.005)
+        return first, float(np.random.rand()), k
+
+    @workflow
+    def flow(k=0):
+        return drawn(k), drawn(k + 100)
+
+    alone = {k: desk.run(flow, k=k, project=desk.project(policy="none")).outputs for k in range(4)}
+    together = {}
+    threads = [
+        threading.Thread(target=lambda k=k: together.update({k: desk.run(flow, k=k, jobs=jobs).outputs}))
+        for k in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert together == alone
+    assert {k: desk.run(flow, k=k).outputs for k in range(4)} == alone
+
+
+def test_a_workflow_inside_an_operator_on_a_thread_of_the_pool_does_not_wait_for_its_own_run(desk):
+    project = desk.project(jobs=2)
+
+    @op
+    def inner_op(k):
+        return k + 1
+
+    @workflow
+    def inner(k=1):
+        return inner_op(k), inner_op(k + 10)
+
+    @op(version="1")
+    def outer(k):
+        from mile_rl.engine.iteration import run
+
+        return run(inner, (), {"k": k}, project=project).outputs
+
+    @workflow
+    def flow():
+        return outer(1), outer(2)
+
+    assert desk.run(flow, jobs=2).outputs == ((2, 12), (3, 13))
