@@ -71,7 +71,13 @@ class Capture:
         draft = Draft(self, operator, bound, _assigned_to(caller.f_code, caller.f_lasti))
         found: dict[tuple[int, str], Handle] = {}
         for name, argument in bound.items():
-            bound[name] = self._private(argument, found, operator, name)
+            try:
+                bound[name] = self._private(argument, found, operator, name)
+            except RecursionError:
+                raise WorkflowError(
+                    f"argument {name!r} of {operator.name} is nested too deeply, or contains itself: make it inside "
+                    "an operator."
+                ) from None
         draft.parents = tuple(found.values())
         self.drafts.append(draft)
         if operator.outputs == (RESULT,):
@@ -204,6 +210,9 @@ def copied(value: Any) -> Any:
     Raises:
         Exception: whatever an object that cannot be copied raises.
     """
+    if type(value) is object:
+        # A sentinel: nothing about it can change, and it is known by being itself.
+        return value
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame | pandas.Series):
         return _copied_frame(value)

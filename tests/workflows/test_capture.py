@@ -279,6 +279,25 @@ def test_a_handle_can_be_shown():
     captured(lambda: one(1) if repr(one(2)) == "<handle of one: result>" else None)
 
 
+SENTINEL = object()
+
+
+def test_a_sentinel_stays_itself():
+    @op
+    def given(x=SENTINEL):
+        return x is SENTINEL
+
+    assert arguments(lambda: given(SENTINEL))["x"] is SENTINEL
+    assert arguments(lambda: given([SENTINEL]))["x"][0] is SENTINEL
+
+
+def test_an_argument_that_contains_itself_is_refused_in_clear_words():
+    rows = [1]
+    rows.append(rows)
+    with pytest.raises(WorkflowError, match="argument 'x' of one is nested too deeply, or contains itself"):
+        captured(lambda: one(rows))
+
+
 DATA = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary()),
     lambda inner: st.one_of(
