@@ -37,16 +37,14 @@ def to_json(value: Any) -> Any:
 
 
 def _described(value: Any) -> dict[str, Any]:
-    import pickle
-
-    import xxhash
+    from mile_rl.workflows.digest import digest
 
     kind = type(value)
     told: dict[str, Any] = {"type": f"{kind.__module__}.{kind.__qualname__}"}
     if (shape := getattr(value, "shape", None)) is not None:
         told["shape"] = to_json(shape)
     try:
-        told["digest"] = xxhash.xxh3_128_hexdigest(pickle.dumps(value, protocol=5))
-    except Exception:  # whatever its pickling raises: then its text has to do
+        told["digest"] = digest(value).hex()
+    except Exception:  # whatever its parts raise when they are read: then its text has to do
         told["text"] = repr(value)
     return told

@@ -38,7 +38,8 @@ def edits_in_words(edits: Sequence[Edit]) -> list[str]:
         names = [edit.node for edit in group]
         listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         what = first.detail or f"the {first.kind}"
-        lines.append(f"changed {what}, in {listed}")
+        said = what if what.endswith((" is new", " is gone")) else f"changed {what}"
+        lines.append(f"{said}, in {listed}")
     return lines
 
 

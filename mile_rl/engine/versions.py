@@ -60,12 +60,23 @@ def describe(
             operator=dag.nodes[name].operator.name,
             stage=dag.nodes[name].stage,
             parents=dag.nodes[name].parents,
-            arguments={key: _for_people(value) for key, value in dag.nodes[name].arguments.items()},
+            arguments=_arguments(dag.nodes[name]),
             parts=signatures[name].parts if signatures is not None else {},
             target=dag.nodes[name].target,
         )
         for name in names
     )
+
+
+def _arguments(node: Node) -> dict[str, Any]:
+    """Return a node's arguments for people; a default counts like an argument, so it is told like one."""
+    told: dict[str, Any] = {}
+    for name, parameter in node.operator.signature.parameters.items():
+        if name in node.arguments:
+            told[name] = _for_people(node.arguments[name])
+        elif parameter.default is not parameter.empty:
+            told[name] = _for_people(parameter.default)
+    return told
 
 
 def nodes_of(catalog: Catalog, iteration: Iteration | None) -> tuple[VersionNode, ...]:

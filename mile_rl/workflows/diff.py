@@ -37,6 +37,7 @@ def diff(old: Sequence[VersionNode], new: Sequence[VersionNode]) -> tuple[Edit, 
     by_name = {node.name: node for node in old}
     kept = set(pairs.values())
     gone = [node for node in old if node.name not in kept]
+    takers_before, takers_after = _takers(old), _takers(new)
     edits: list[Edit] = []
     for node in new:
         if node.name in pairs:
@@ -44,7 +45,7 @@ def diff(old: Sequence[VersionNode], new: Sequence[VersionNode]) -> tuple[Edit, 
             if before.parts != node.parts or before.parents != node.parents:
                 edits.extend(_own_edits(before, node, pairs, gone))
             continue
-        replaced = _replaced_by(node, gone, pairs, old, new)
+        replaced = _replaced_by(node, gone, pairs, takers_before, takers_after)
         if replaced is None:
             edits.append(Edit(kind="add", node=node.name, stage=node.stage, operator=node.operator))
             continue
@@ -122,22 +123,30 @@ def _replaced_by(
     node: VersionNode,
     gone: Sequence[VersionNode],
     pairs: Mapping[str, str],
-    old: Sequence[VersionNode],
-    new: Sequence[VersionNode],
+    takers_before: Mapping[str, set[str]],
+    takers_after: Mapping[str, set[str]],
 ) -> VersionNode | None:
     """Return the removed node in whose place ``node`` stands: same stage, same inputs or same takers."""
     inputs = {pairs.get(parent.node) for parent in node.parents}
-    takers = {pairs.get(child.name) for child in new if any(p.node == node.name for p in child.parents)}
+    takers = {pairs.get(child) for child in takers_after.get(node.name, ())}
     best: tuple[int, VersionNode] | None = None
     for candidate in gone:
         if candidate.stage != node.stage:
             continue
-        old_takers = {child.name for child in old if any(p.node == candidate.name for p in child.parents)}
-        shared = len(inputs & {parent.node for parent in candidate.parents}) + len(takers & old_takers)
+        shared = len(inputs & {parent.node for parent in candidate.parents})
+        shared += len(takers & takers_before.get(candidate.name, set()))
         alone = not inputs and not candidate.parents
         if (shared or alone) and (best is None or shared > best[0]):
             best = (shared, candidate)
     return best[1] if best else None
+
+
+def _takers(nodes: Sequence[VersionNode]) -> dict[str, set[str]]:
+    takers: dict[str, set[str]] = {}
+    for node in nodes:
+        for parent in node.parents:
+            takers.setdefault(parent.node, set()).add(node.name)
+    return takers
 
 
 def _edit(kind: EditKind, node: VersionNode, **values: object) -> Edit:

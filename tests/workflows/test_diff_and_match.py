@@ -80,7 +80,7 @@ def test_a_parameter_edit_names_the_parameter_and_both_values():
         rows = scale(clean(read()))
         return score(fit(rows, C=10.0), rows)
 
-    assert edits(base, after) == ["fit: C None -> 10.0"]
+    assert edits(base, after) == ["fit: C 1.0 -> 10.0"]
     assert edits(after, base) == ["fit: C 10.0 -> None"]
 
 
