@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import enum
 import sys
 import types
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from mile_rl.errors import MileError
 from mile_rl.workflows import graph
 from mile_rl.workflows.bytecode import Use
+from mile_rl.workflows.classes import attributes_of
 from mile_rl.workflows.code import annotation_uses, code_of
 from mile_rl.workflows.digest import combine, digest_file
 from mile_rl.workflows.encode import SCALARS, Encoder, is_wrapper
+from mile_rl.workflows.item import Item
 from mile_rl.workflows.packages import (
     Versions,
     canonical_name,
@@ -27,54 +28,7 @@ from mile_rl.workflows.source import Sources
 Target = tuple[str, int | None]
 """What a name leads to, in words, and its item where it is the person's own code or a value."""
 
-_GENERATED = frozenset(
-    "__dict__ __weakref__ __doc__ __module__ __qualname__ __firstlineno__ __static_attributes__ _abc_impl "
-    "__dataclass_params__ __annotate__ __annotate_func__ __annotations_cache__ __slotnames__".split()
-)
-_ENUM = frozenset(
-    # Caches of an enumeration, which grow as its values are used.
-    "_value2member_map_ _hashable_values_ _unhashable_values_ _unhashable_values_map_ _inverted_ "
-    "_new_member_ _use_args_".split()
-)
 _NOTEBOOK = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open"))
-
-
-class Item:
-    """A function, class, module or value that is reached.
-
-    Args:
-        kind: "helper", "class", "module", "installed" or "constant".
-        label: its name for people, without the kind.
-
-    Attributes:
-        local: digest of what it is by itself.
-        refs: the items that it refers to.
-        constants: label -> (digest, whether it can change in place) of the values that it refers to by name.
-        packages: installed top-level packages that it uses.
-        environment: environment variables that it reads.
-        warnings: what cannot be followed in it, with the remedy.
-        stores: whether it assigns to globals or attributes.
-        loose: whether it is there only because code that evaluates text may use anything.
-        error: why it could not be digested.
-    """
-
-    __slots__ = (
-        "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs", "stores",
-        "warnings",
-    )  # fmt: skip
-
-    def __init__(self, kind: str, label: str) -> None:
-        self.kind = kind
-        self.label = label
-        self.local = b""
-        self.refs: list[int] = []
-        self.constants: dict[str, tuple[str, bool]] = {}
-        self.packages: set[str] = set()
-        self.environment: set[str] = set()
-        self.warnings: list[str] = []
-        self.stores = False
-        self.loose = False
-        self.error: MileError | None = None
 
 
 class Reach:
@@ -404,53 +358,12 @@ class Reach:
 
     def _build_class(self, item: Item, cls: type) -> None:
         slots: list[bytes] = []
-        for base in cls.__bases__:
-            self._slot(item, slots, "base", Found(base), "")
-        if type(cls) is not type:
-            self._slot(item, slots, "metaclass", Found(type(cls)), "")
-        space = dict(vars(cls))
-        fields = space.pop("__dataclass_fields__", None)
-        if fields is not None:
-            space["__dataclass_params__ "] = repr(getattr(cls, "__dataclass_params__", None))
-            for each in fields.values():
-                self._dataclass_field(item, slots, each)
-        for name in sorted(space):
-            value = space[name]
-            if name in _GENERATED or isinstance(
-                value, types.GetSetDescriptorType | types.MemberDescriptorType
-            ):
-                continue
-            if name == "__annotations__" and not value:
-                # Python makes it when somebody first asks for it.
-                continue
-            if _is_generated(value, dataclass=fields is not None, fields=space.get("_fields")):
-                continue
-            if name in _ENUM and isinstance(cls, enum.EnumMeta):
-                continue
-            if name == "__pydantic_decorators__":
-                # Each validator also names its class by address; its function is an attribute of the class.
-                value = {
-                    group: {key: each.info for key, each in validators.items()}
-                    for group, validators in sorted(_attributes(value).items())
-                    if isinstance(validators, dict)
-                }
-            elif name.startswith("__pydantic_") and name != "__pydantic_fields__":
-                # Derived from the fields and validators.
-                continue
-            if _is_dunder(name) and not _is_code(getattr(value, "__func__", value)):
-                # Annotations, and what metaclasses leave there for themselves.
-                self._lenient_value(item, slots, name, value)
-            else:
+        for name, value, strict in attributes_of(cls):
+            if strict:
                 self._slot(item, slots, name, Found(value), f"{item.label}.{name}")
+            else:
+                self._lenient_value(item, slots, name, value)
         item.local = combine("class", item.label.encode(), *slots)
-
-    def _dataclass_field(self, item: Item, slots: list[bytes], each: Any) -> None:
-        flags = (each.name, each.init, each.repr, each.hash, each.compare, getattr(each, "kw_only", False))
-        slots.append(repr((*flags, str(getattr(each, "_field_type", "")))).encode())
-        for name in ("default", "default_factory", "metadata"):
-            value = getattr(each, name)
-            if type(value).__name__ != "_MISSING_TYPE":
-                self._slot(item, slots, f"{each.name} {name}", Found(value), f"{item.label}.{each.name}")
 
     def _build_module(self, item: Item, module: types.ModuleType) -> None:
         file = vars(module).get("__file__")
@@ -506,20 +419,6 @@ def _content(cell: Any) -> Any:
         return None
 
 
-def _attributes(value: Any) -> dict[str, Any]:
-    """Return the attributes of an object, whether it keeps them in a dict or in slots."""
-    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
-    return {
-        name: getattr(value, name)
-        for name in (*getattr(value, "__dict__", ()), *slots)
-        if hasattr(value, name)
-    }
-
-
-def _is_dunder(name: str) -> bool:
-    return name.startswith("__") and name.endswith("__")
-
-
 def _is_code(value: Any) -> bool:
     return isinstance(value, types.FunctionType | type | types.ModuleType) or is_wrapper(value)
 
@@ -534,19 +433,3 @@ def _modules() -> list[types.ModuleType]:
         and origin_of_module(module) == "own"
     }
     return sorted(found.values(), key=lambda module: canonical_name(module.__name__))
-
-
-def _is_generated(value: Any, *, dataclass: bool, fields: Sequence[str] | None) -> bool:
-    """Tell whether a method was generated from fields that count by themselves."""
-    function = getattr(value, "__func__", value)
-    code = getattr(function, "__code__", None)
-    if dataclass and code is not None and code.co_filename == "<string>":
-        return True
-    if dataclass and code is not None and code.co_filename.endswith(("reprlib.py", "dataclasses.py")):
-        return True
-    if fields is None:
-        return False
-    return type(value).__name__ == "_tuplegetter" or (
-        code is not None
-        and (code.co_filename.startswith("<") or code.co_filename.endswith("collections/__init__.py"))
-    )

@@ -18,8 +18,9 @@ from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
 from mile_rl.workflows.encode import SCALARS, Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
+from mile_rl.workflows.item import Item
 from mile_rl.workflows.packages import Versions
-from mile_rl.workflows.reach import Item, Reach
+from mile_rl.workflows.reach import Reach
 
 if TYPE_CHECKING:
     from mile_rl.workflows.operator import Operator

@@ -1,0 +1,43 @@
+"""The items of the graph that code and values make."""
+
+from __future__ import annotations
+
+from mile_rl.errors import MileError
+
+
+class Item:
+    """A function, class, module or value that is reached.
+
+    Args:
+        kind: "helper", "class", "module", "installed" or "constant".
+        label: its name for people, without the kind.
+
+    Attributes:
+        local: digest of what it is by itself.
+        refs: the items that it refers to.
+        constants: label -> (digest, whether it can change in place) of the values that it refers to by name.
+        packages: installed top-level packages that it uses.
+        environment: environment variables that it reads.
+        warnings: what cannot be followed in it, with the remedy.
+        stores: whether it assigns to globals or attributes.
+        loose: whether it is there only because code that evaluates text may use anything.
+        error: why it could not be digested.
+    """
+
+    __slots__ = (
+        "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs", "stores",
+        "warnings",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, label: str) -> None:
+        self.kind = kind
+        self.label = label
+        self.local = b""
+        self.refs: list[int] = []
+        self.constants: dict[str, tuple[str, bool]] = {}
+        self.packages: set[str] = set()
+        self.environment: set[str] = set()
+        self.warnings: list[str] = []
+        self.stores = False
+        self.loose = False
+        self.error: MileError | None = None
