@@ -81,7 +81,7 @@ def test_a_parameter_edit_names_the_parameter_and_both_values():
         return score(fit(rows, C=10.0), rows)
 
     assert edits(base, after) == ["fit: C 1.0 -> 10.0"]
-    assert edits(after, base) == ["fit: C 10.0 -> None"]
+    assert edits(after, base) == ["fit: C 10.0 -> 1.0"]
 
 
 def test_an_inserted_node_is_one_edit_and_its_takers_none():
