@@ -111,13 +111,21 @@ def test_kills_at_random_instants_leave_nothing_wrong_behind(desk):
     assert _stored(desk.folder / ".mile" / "store") <= 700_000
 
 
-def _stored(folder):
-    total = 0
+def _files(folder):
+    """Return inode -> size of every file in a folder."""
+    found = {}
     for where, _, files in os.walk(folder):
         for name in files:
             with contextlib.suppress(FileNotFoundError):
-                total += os.stat(os.path.join(where, name)).st_size
-    return total
+                status = os.stat(os.path.join(where, name))
+                found[status.st_ino] = status.st_size
+    return found
+
+
+def _stored(folder):
+    """Return how many bytes a folder held at one instant at least: those of what was there before and after it."""
+    before, after = _files(folder), _files(folder)
+    return sum(min(size, after[inode]) for inode, size in before.items() if inode in after)
 
 
 def test_four_processes_on_one_store_keep_the_budget_and_get_right_values(desk):
