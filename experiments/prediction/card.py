@@ -13,6 +13,12 @@ from typing import Any
 
 from experiments.prediction.evaluate import MODEL
 
+VOTES = {
+    "iteration": "one vote an iteration",
+    "balanced": "balanced",
+    "repository": "one vote a group",
+    "node": "one vote a node",
+}
 BEGIN, END = "<!-- figures: written by experiments.prediction.card -->", "<!-- end of figures -->"
 
 
@@ -42,7 +48,7 @@ def _target(title: str, own: Mapping[str, Any], shown: str) -> list[str]:
     lines = [
         f"**{title}.** Log-loss in nats; in brackets how far the model lies below, with its 95 % interval.",
         "",
-        "| forecast | " + " | ".join(f"one vote a {name}" for name in weightings) + " |",
+        "| forecast | " + " | ".join(VOTES[name] for name in weightings) + " |",
         "|---" * (len(weightings) + 1) + "|",
     ]
     for name in own[weightings[0]]["scores"]:
@@ -76,7 +82,7 @@ def _values(own: Mapping[str, Any]) -> list[str]:
         f"### Next exact value of a parameter that moves: {own['moves']:,} moves of {own['groups']} groups, "
         "launched by hand",
         "",
-        "| top-1 / top-3 | " + " | ".join(f"one vote a {name}" for name in weightings) + " |",
+        "| top-1 / top-3 | " + " | ".join(VOTES[name] for name in weightings) + " |",
         "|---" * (len(weightings) + 1) + "|",
     ]
     for name in own["iteration"]["top_1"]:

@@ -280,7 +280,7 @@ def _frozen(out: Columns, histories: Sequence[History]) -> Dataset:
 def weights(groups: NDArray[np.str_], power: float) -> Floats:
     """Return a weight a row, so that a group of n rows weighs n ** (1 - power); the mean is 1."""
     _, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    raw: Floats = counts[inverse] ** -power
+    raw: Floats = counts[inverse].astype(np.float64) ** -power
     scaled: Floats = raw / raw.mean() if len(raw) else raw
     return scaled
 
