@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from mile_rl.engine import seeds
 from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
+from mile_rl.engine.watch import unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import copied
 from mile_rl.workflows.dag import Dag, Output
@@ -271,11 +272,14 @@ class Executor:
         changed = self._changed_inputs(running)
         if running.unwatched:
             self._unsure.update(output for output in self._memory if not self._memory[output].watch.private)
+        around = (*running.handed.values(), *called.values.values())
+        values = {output: unshared(value, around) for output, value in called.values.items()}
+        del around
         running.handed.clear()
         keeper.computed(name, called)
         if changed:
             keeper.mutated(name, changed)
-        for output_name, value in called.values.items():
+        for output_name, value in values.items():
             output = Output(name, output_name)
             takers = self._takers.get(output, 0)
             held = Held(

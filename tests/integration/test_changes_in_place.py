@@ -331,3 +331,40 @@ def test_arguments_and_defaults_are_given_out_unchanged_each_time(desk):
         return default_argument(1)
 
     assert desk.run(defaults).outputs == 1
+
+
+@op
+def laid_over(array):
+    return pd.DataFrame(array.reshape(-1, 2), columns=["x", "y"], copy=False)
+
+
+@op(outputs=("array", "frame"))
+def array_and_frame():
+    array = np.zeros((500, 2))
+    return array, pd.DataFrame(array, copy=False)
+
+
+@op
+def frame_total(rows, k=0):
+    return float(rows.to_numpy().sum()) + k
+
+
+@JOBS
+def test_a_change_beneath_a_frame_that_was_laid_over_an_array(desk, jobs):
+    @workflow
+    def flow(k=0):
+        array = zeros()
+        rows = laid_over(array)
+        other, beside = array_and_frame()
+        return fill_sevens(array), fill_sevens_of(other), frame_total(rows, k), frame_total(beside, k), rows
+
+    for k in (0, 1, 0, 2):
+        outputs = desk.run(flow, k=k, jobs=jobs).outputs
+        assert outputs[:4] == (7.0, 7.0, k, k)
+        assert not outputs[4].to_numpy().any()
+
+
+@op
+def fill_sevens_of(array):
+    array[:] = 7
+    return float(array[0, 0])
