@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -105,11 +104,3 @@ def always_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     """Decide about results that took no time too, so that tests need not sleep; nothing else changes."""
     monkeypatch.setattr("mile_rl.engine.keeper.QUICK_NS", 0)
     monkeypatch.setattr("mile_rl.planner.costs.Costs.load_ns", lambda self, codec, size_bytes: 0)
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)

@@ -14,7 +14,7 @@ import threading
 import time
 
 import pytest
-from conftest import wait_for
+from waiting import wait_for
 
 SESSION = """
 import json, sys, time
