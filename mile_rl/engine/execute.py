@@ -37,6 +37,9 @@ class Keeper(Protocol):
     def load(self, output: Output) -> Any:
         """Return an artifact's value, or ``MISSING``; in the latter case it must not be planned again."""
 
+    def begins(self, node: str) -> None:
+        """Hear that a node's operator is about to run."""
+
     def seed_of(self, node: str) -> str:
         """Return the digest that the node's global generators are seeded from."""
 
@@ -205,6 +208,7 @@ class Executor:
     def begin(self, name: str) -> Running:
         """Get a node's inputs together."""
         self._tell(name)
+        self._keeper.begins(name)
         node = self.dag.nodes[name]
         inputs = {output: self._sound(output) for output in node.parents}
         unwatched = self._leave_unwatched(inputs)

@@ -84,7 +84,7 @@ def explain(
     prepared = prepare(flow, args, kwargs, project=project)
     try:
         name = _find(prepared, node)
-        compute, load = prepared.layout.names(prepared.plan)
+        compute, load = prepared.plan.compute, prepared.plan.load
         loads = [output for output in load if output.node == name]
         state: State = "load" if loads else "compute" if name in compute else "prune"
         old = _previous_nodes(prepared)

@@ -50,7 +50,7 @@ def plan(
     """
     prepared = prepare(flow, args, kwargs, project=project)
     try:
-        compute, load = prepared.layout.names(prepared.plan)
+        compute, load = prepared.plan.compute, prepared.plan.load
         nodes = []
         for name in prepared.layout.nodes:
             state: State = "compute" if name in compute else "prune"

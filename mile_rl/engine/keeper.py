@@ -73,11 +73,9 @@ class IterationKeeper:
     def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
         """Return the prepared plan at first; later the best way on from what is in memory."""
         self._hear_of_writes()
-        layout = self._prepared.layout
-        if self._first_plan:
-            self._first_plan = False
-            return layout.names(self._prepared.plan)
-        return layout.names(layout.solve(known=known))
+        plan = self._prepared.plan if self._first_plan else self._prepared.layout.choose(known=known)
+        self._first_plan = False
+        return plan.compute, plan.load
 
     def load(self, output: Output) -> Any:
         """Load an artifact; one that is damaged or gone is dropped by the store, and forgotten here."""
@@ -96,6 +94,10 @@ class IterationKeeper:
         prepared.costs.loaded(loaded.codec, loaded.size_bytes, loaded.elapsed_ns)
         prepared.guard.on_load(signature)
         return loaded.value
+
+    def begins(self, node: str) -> None:
+        """Have what is queued written while the node runs."""
+        self._writer.wake()
 
     def seed_of(self, node: str) -> str:
         """Return the digest without hidden files, which are not known before the node first runs."""
@@ -268,6 +270,8 @@ class IterationKeeper:
 
     def _recreation_ns(self, output: Output, made_ns: int) -> int:
         """Return the exact recreation time, or while deciding takes too long the way it was made this time."""
+        if not self._prepared.layout.anything_kept:
+            return made_ns
         if self._deciding_ns > DECIDING_NS + sum(self.elapsed_ns.values()) * DECIDING_SHARE:
             return made_ns
         return min(made_ns, self._prepared.layout.recreation_ns(output))

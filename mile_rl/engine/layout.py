@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mile_rl.planner import UNAVAILABLE, Plan, Problem, solve
+from mile_rl.planner import UNAVAILABLE, Problem, solve
 from mile_rl.workflows.dag import Dag, Output
 
 Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What to do for the requested outputs.
+
+    Args:
+        compute: the nodes to compute.
+        load: the outputs to load, or to take from memory.
+        total_ns: what that is expected to take; nothing takes less.
+    """
+
+    compute: frozenset[str]
+    load: frozenset[Output]
+    total_ns: int
 
 
 class Layout:
@@ -44,17 +60,31 @@ class Layout:
         self._takes_output: Ints = np.array([self.output_at[parent] for parent in parents], dtype=np.int64)
         self._requested: Ints = np.array([self.output_at[output] for output in dag.requested], dtype=np.int64)
 
-    def solve(self, *, known: Collection[Output] = ()) -> Plan:
-        """Return the cheapest plan for the requested outputs.
+    def choose(self, *, known: Collection[Output] = ()) -> Choice:
+        """Return the cheapest way to the requested outputs.
 
         Args:
             known: outputs that are in memory.
         """
-        if not known:
-            return solve(self._problem(self._requested))
-        mask = np.zeros(len(self.outputs), dtype=np.bool_)
-        mask[[self.output_at[output] for output in known]] = True
-        return solve(self._problem(self._requested), known=mask)
+        if not known and not self.anything_kept:
+            # With nothing to load there is one plan, and no need to prove that it is the best.
+            total_ns = int(self.compute_ns.sum())
+            return Choice(compute=frozenset(self.nodes), load=frozenset(), total_ns=total_ns)
+        mask = None
+        if known:
+            mask = np.zeros(len(self.outputs), dtype=np.bool_)
+            mask[[self.output_at[output] for output in known]] = True
+        plan = solve(self._problem(self._requested), known=mask)
+        return Choice(
+            compute=frozenset(self.nodes[i] for i in np.flatnonzero(plan.compute)),
+            load=frozenset(self.outputs[i] for i in np.flatnonzero(plan.load)),
+            total_ns=plan.total_ns,
+        )
+
+    @property
+    def anything_kept(self) -> bool:
+        """Whether some output has an artifact."""
+        return bool((self.load_ns != UNAVAILABLE).any())
 
     def recreation_ns(self, output: Output) -> int:
         """Return the least time to get an output back if it has no artifact, from what is kept now."""
@@ -64,13 +94,6 @@ class Layout:
             return solve(self._problem(np.array([position], dtype=np.int64))).total_ns
         finally:
             self.load_ns[position] = kept
-
-    def names(self, plan: Plan) -> tuple[frozenset[str], frozenset[Output]]:
-        """Return the nodes that a plan computes and the outputs that it loads."""
-        return (
-            frozenset(self.nodes[i] for i in np.flatnonzero(plan.compute)),
-            frozenset(self.outputs[i] for i in np.flatnonzero(plan.load)),
-        )
 
     def set_costs(self, compute_ns: Mapping[str, int], load_ns: Mapping[Output, int]) -> None:
         """Set what each node takes to compute and each kept output to load."""

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mile_rl.engine import versions
-from mile_rl.engine.layout import Layout
+from mile_rl.engine.layout import Choice, Layout
 from mile_rl.engine.project import Project
 from mile_rl.errors import StoreError
-from mile_rl.planner import Channel, Costs, Plan
+from mile_rl.planner import Channel, Costs
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Candidate, Kept
 from mile_rl.policies.guard import Guard
@@ -89,7 +89,7 @@ class Prepared:
     store: Store
     notes: list[str]
     source: str
-    plan: Plan = field(init=False)
+    plan: Choice = field(init=False)
     _flags: dict[str, OperatorFlags] = field(default_factory=dict)
     _codes: dict[str, str] = field(default_factory=dict)
 
@@ -171,14 +171,18 @@ def prepare(
         allowance_ns=int(settings.write_allowance_ms * 1e6),
     )
     guard = Guard(make_policy(settings.policy), terms=terms)
+    # The catalog is opened (at first: made, 3 ms) beside capturing and signing.
+    opening = _Opening(project)
     dag = flow.capture(*args, **kwargs)
-    catalog = open_catalog(project)
+    signer = Signer()
+    signatures = signer.sign(dag)
+    catalog = opening.result()
     try:
         store = Store.open(project.store_root, budget_bytes=settings.budget_bytes, catalog=catalog)
-        prepared = _prepared(flow, dag, project, guard, catalog, store)
+        prepared = _prepared(flow, dag, signer, signatures, project, guard, catalog, store)
         if begin:
             _begin(prepared)
-        prepared.plan = prepared.layout.solve()
+        prepared.plan = prepared.layout.choose()
     except BaseException:
         release(project, catalog)
         raise
@@ -231,15 +235,57 @@ _OPEN: dict[Path, tuple[Catalog, tuple[int, int, int] | None]] = {}
 _OPEN_LOCK = threading.Lock()
 
 
+class _Opening:
+    """Opens a project's catalog on another thread, unless it is open already."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._catalog: Catalog | None = None
+        self._error: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        path = project.home / "catalog.db"
+        if project.settings.catalog or path in _OPEN:
+            return
+        self._thread = threading.Thread(target=self._open, name="mile-catalog", daemon=True)
+        self._thread.start()
+
+    def _open(self) -> None:
+        try:
+            self._catalog = open_catalog(self._project)
+        except BaseException as error:
+            self._error = error
+
+    def result(self) -> Catalog:
+        """Return the open catalog.
+
+        Raises:
+            StoreError: it cannot be opened.
+        """
+        if self._thread is not None:
+            self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._catalog or open_catalog(self._project)
+
+
 def _prepared(
-    flow: Flow[..., Any], dag: Dag, project: Project, guard: Guard, catalog: Catalog, store: Store
+    flow: Flow[..., Any],
+    dag: Dag,
+    signer: Signer,
+    signatures: Mapping[str, NodeSignature],
+    project: Project,
+    guard: Guard,
+    catalog: Catalog,
+    store: Store,
 ) -> Prepared:
     workflow = versions.workflow_key(flow, project.root)
     previous = catalog.latest(workflow)
-    dag = versions.with_old_names(dag, catalog, previous)
+    named = versions.with_old_names(dag, catalog, previous)
     hidden = {base: tuple(map(Path, paths)) for base, paths in catalog.hidden_files().items()}
-    signer = Signer(hidden=hidden)
-    signatures = signer.sign(dag)
+    if named is not dag or any(signature.base in hidden for signature in signatures.values()):
+        # What the catalog remembers makes a difference: other names, or files that nodes were seen to read.
+        dag, signer = named, Signer(hidden=hidden)
+        signatures = signer.sign(dag)
     layout = Layout(dag)
     version = versions.version_digest(dag, signatures, layout.nodes)
     same = previous is not None and previous.record.version == version

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 
 class Writer:
-    """Runs jobs one after the other on a thread of its own, which starts with the first.
+    """Runs jobs one after the other on a thread of its own.
 
-    Jobs hold values; so that memory stays bounded, :meth:`submit` waits while the jobs ahead hold more than
-    the largest value seen.
+    The thread starts when there is something to run beside it (:meth:`wake`); jobs that come after the last
+    operator are run by whoever waits for them. Jobs hold values; so that memory stays bounded, :meth:`submit`
+    waits while the jobs ahead hold more than the largest value seen.
     """
 
     def __init__(self) -> None:
@@ -32,14 +33,22 @@ class Writer:
         """
         with self._changed:
             self._largest_bytes = max(self._largest_bytes, size_bytes)
-            while self._pending and self._pending_bytes + size_bytes > self._largest_bytes:
-                self._changed.wait()
+            full = self._pending and self._pending_bytes + size_bytes > self._largest_bytes
+        if full:
+            self.wake()
+            with self._changed:
+                while self._pending and self._pending_bytes + size_bytes > self._largest_bytes:
+                    self._changed.wait()
+        with self._changed:
             self._pending += 1
             self._pending_bytes += size_bytes
-        if self._thread is None:
+        self._jobs.put((job, size_bytes))
+
+    def wake(self) -> None:
+        """Have the jobs run from now on, beside whatever comes."""
+        if self._thread is None and self._pending:
             self._thread = threading.Thread(target=self._work, name="mile-writer", daemon=True)
             self._thread.start()
-        self._jobs.put((job, size_bytes))
 
     def drain(self) -> None:
         """Wait until every job is done.
@@ -47,6 +56,9 @@ class Writer:
         Raises:
             BaseException: what a job raised: a bug, or a store that cannot be used at all.
         """
+        if self._thread is None:
+            while self._pending:
+                self._run(self._jobs.get())
         with self._changed:
             while self._pending:
                 self._changed.wait()
@@ -62,15 +74,20 @@ class Writer:
 
     def _work(self) -> None:
         while (entry := self._jobs.get()) is not None:
-            job, size_bytes = entry
-            error: BaseException | None = None
-            try:
-                job()
-            except BaseException as raised:
-                error = raised
-            del job, entry
-            with self._changed:
-                self._pending -= 1
-                self._pending_bytes -= size_bytes
-                self._error = self._error or error
-                self._changed.notify_all()
+            self._run(entry)
+            del entry
+
+    def _run(self, entry: tuple[Callable[[], None], int] | None) -> None:
+        assert entry is not None
+        job, size_bytes = entry
+        error: BaseException | None = None
+        try:
+            job()
+        except BaseException as raised:
+            error = raised
+        del job, entry
+        with self._changed:
+            self._pending -= 1
+            self._pending_bytes -= size_bytes
+            self._error = self._error or error
+            self._changed.notify_all()

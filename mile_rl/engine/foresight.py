@@ -1,0 +1,277 @@
+"""What a person will probably change next in a workflow: the catalog's history, told to the shipped model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mile_rl.engine import versions
+from mile_rl.engine.history import opened
+from mile_rl.engine.prepare import Prepared, prepare
+from mile_rl.engine.project import Project
+from mile_rl.errors import StoreError
+from mile_rl.prediction.base import PastIteration, PastNode, Prediction
+from mile_rl.prediction.live import past_nodes
+from mile_rl.prediction.memory import PersonMemory
+from mile_rl.prediction.model import TreePredictor
+from mile_rl.prediction.state import HistoryState
+from mile_rl.store.catalog import Catalog
+from mile_rl.store.records import Iteration
+from mile_rl.workflows.edits import ChangeClass, Edit
+from mile_rl.workflows.flow import Flow
+
+LOOP_GAP_NS = 5_000_000_000
+"""A run that starts so soon after the end of the one before it was launched by a loop, not decided on by a
+person. The model was fitted on histories that were told apart by this gap."""
+
+MOST_OWN = 300
+"""How many of the workflow's latest iterations are read; the model's memory of older ones has faded."""
+
+MOST_OTHERS = 100
+"""How many iterations of the project's other workflows are read, the latest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foresight:
+    """What will probably be changed next in a workflow.
+
+    Args:
+        workflow: its key in the catalog.
+        latest: the number of the iteration that the prediction starts from; None where none was run yet.
+        pending: what was changed since then and was not run yet; the prediction is of what comes after it.
+        prediction: what the model says.
+        values: node -> parameter -> present value.
+        stages: node -> what its operator is for.
+        returns: (number of an iteration, probability that the next one goes back to it), likeliest first.
+        iterations: how many iterations of this workflow were read.
+        looped: how many of these a loop launched: they are context, but no decisions of the person.
+        elsewhere: how many iterations of the project's other workflows were read.
+    """
+
+    workflow: str
+    latest: int | None
+    pending: tuple[Edit, ...]
+    prediction: Prediction
+    values: Mapping[str, Mapping[str, Any]]
+    stages: Mapping[str, str]
+    returns: tuple[tuple[int, float], ...]
+    iterations: int
+    looped: int
+    elsewhere: int
+
+    @property
+    def likeliest(self) -> tuple[ChangeClass, float]:
+        """The likeliest change class and its probability."""
+        return max(self.prediction.classes.items(), key=lambda item: item[1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as a JSON object; lists have the likeliest first."""
+        said = self.prediction
+        return {
+            "workflow": self.workflow,
+            "iteration": self.latest,
+            "pending": [{**edit.to_json(), "words": edit.words()} for edit in self.pending],
+            "own_iterations": said.edits_seen,
+            "iterations": self.iterations,
+            "looped": self.looped,
+            "iterations_elsewhere": self.elsewhere,
+            "change_classes": {change.name.lower(): chance for change, chance in ranked(said.classes)},
+            "nodes": [{"node": name, "probability": chance} for name, chance in ranked(said.touched)],
+            "parameters": [
+                {
+                    "node": guess.node,
+                    "parameter": guess.parameter,
+                    "value": self.values[guess.node][guess.parameter],
+                    "probability": guess.probability,
+                    "values": [
+                        {"value": value.value, "probability": value.probability, "why": value.why}
+                        for value in guess.values
+                    ],
+                }
+                for guess in said.parameters
+            ],
+            "returns": [{"iteration": number, "probability": chance} for number, chance in self.returns],
+            "stop": said.stop,
+        }
+
+    def text(self, *, top: int = 3) -> str:
+        """Return the prediction in words.
+
+        Args:
+            top: how many nodes and earlier iterations are named.
+        """
+        from mile_rl.engine.foresight_text import foresight_text
+
+        return foresight_text(self, top=top)
+
+
+def foresee_last(project: Project, *, workflow: str | None = None, top: int = 3) -> Foresight:
+    """Predict from the catalog alone; nothing of the person's is imported.
+
+    Args:
+        project: where its state lives.
+        workflow: the workflow's key in the catalog; the one that ran last, unless given.
+        top: for how many parameters, and how many values of each, to answer.
+
+    Raises:
+        StoreError: nothing was run here yet, or no workflow of that name.
+    """
+    with opened(project) as catalog:
+        if workflow is not None and workflow not in (known := catalog.workflows()):
+            raise StoreError(f"no workflow {workflow!r} ran here; these did: {', '.join(known)}.")
+        last = next(iter(catalog.iterations(workflow, limit=1)), None)
+        if last is None:
+            raise StoreError("nothing was run here yet: `mile run FILE` makes a beginning.")
+        return _foresight(catalog, last.record.workflow, top=top)
+
+
+def foresee(
+    flow: Flow[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    project: Project,
+    top: int = 3,
+) -> Foresight:
+    """Predict for a workflow as it stands now; what was changed since its last run counts as changed.
+
+    Nothing is computed and nothing recorded.
+
+    Args:
+        flow: the workflow; it need not have run before.
+        args: its positional arguments.
+        kwargs: its keyword arguments.
+        project: where its state lives, and its settings.
+        top: for how many parameters, and how many values of each, to answer.
+
+    Raises:
+        MileError: the workflow, an input, a setting or the store cannot be used as it is.
+    """
+    prepared = prepare(flow, args, kwargs, project=project)
+    try:
+        return _foresight(prepared.catalog, prepared.workflow, top=top, prepared=prepared)
+    finally:
+        prepared.close()
+
+
+def past(
+    catalog: Catalog, workflow: str, *, limit: int = MOST_OWN
+) -> tuple[list[Iteration], list[PastIteration]]:
+    """Return a workflow's history as the model reads it, the latest last, with the recorded iterations.
+
+    It is the line of iterations that were edited one from another, back from the latest: what another process
+    ran at the same time stands beside it.
+
+    Args:
+        catalog: the project's catalog.
+        workflow: its key.
+        limit: how many of the latest iterations are read.
+    """
+    recorded = {iteration.id: iteration for iteration in catalog.iterations(workflow, limit=limit)}
+    line: list[Iteration] = []
+    number = max(recorded, default=None)
+    while number is not None and (one := recorded.pop(number, None)) is not None:
+        line.append(one)
+        number = one.record.parent
+    line.reverse()
+    return line, _records(catalog, line)
+
+
+def ranked(chances: Mapping[Any, float]) -> list[tuple[Any, float]]:
+    """Return the items, likeliest first."""
+    return sorted(chances.items(), key=lambda item: -item[1])
+
+
+def _records(catalog: Catalog, line: Sequence[Iteration]) -> list[PastIteration]:
+    records: list[PastIteration] = []
+    places: dict[str, int] = {}
+    before: Iteration | None = None
+    for place, iteration in enumerate(line):
+        record = iteration.record
+        nodes: tuple[PastNode, ...]
+        if before is not None and before.record.version == record.version:
+            nodes = records[-1].nodes  # a re-run has the nodes of the run before: no need to read them
+        else:
+            nodes = past_nodes(versions.nodes_of(catalog, iteration))
+        gap_ns = None
+        if before is not None:
+            gap_ns = record.started_ns - before.record.started_ns - before.record.waited_ns
+        seen = places.get(record.version)
+        records.append(
+            PastIteration(
+                nodes=nodes,
+                edits=record.edits,
+                change=ChangeClass(record.change_class),
+                returns_to=place - 1 - seen if seen is not None and record.edits else None,
+                version=record.version,
+                gap_s=None if gap_ns is None else max(gap_ns / 1e9, 0.0),
+                looped=gap_ns is not None and gap_ns < LOOP_GAP_NS,
+            )
+        )
+        places[record.version] = place
+        before = iteration
+    return records
+
+
+def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared | None = None) -> Foresight:
+    line, records = past(catalog, workflow)
+    numbers: list[int | None] = [iteration.id for iteration in line]
+    pending = _pending(prepared, records)
+    if pending is not None:
+        records.append(pending)
+        numbers.append(None)
+    memory = PersonMemory()
+    elsewhere = _remember(catalog, workflow, memory)
+    predictor = TreePredictor(memory=memory)
+    for record in records:
+        predictor.observe(record)
+    said = predictor.predict(n_parameters=top, n_values=top)
+    returns = [(numbers[-1 - guess.back], guess.probability) for guess in said.returns]
+    return Foresight(
+        workflow=workflow,
+        latest=line[-1].id if line else None,
+        pending=pending.edits if pending else (),
+        prediction=said,
+        values={node.name: node.parameters for node in records[-1].nodes},
+        stages={node.name: node.stage for node in records[-1].nodes},
+        returns=tuple((number, chance) for number, chance in returns if number is not None),
+        iterations=len(line),
+        looped=sum(record.looped for record in records),
+        elsewhere=elsewhere,
+    )
+
+
+def _pending(prepared: Prepared | None, records: Sequence[PastIteration]) -> PastIteration | None:
+    """Return the iteration that a run would be now, None where it would only repeat the latest one."""
+    if prepared is None or (records and not prepared.edits):
+        return None
+    nodes = versions.describe(prepared.dag, prepared.signatures, prepared.layout.nodes)
+    return PastIteration(
+        nodes=past_nodes(nodes),
+        edits=prepared.edits,
+        change=prepared.change_class,
+        version=prepared.version,
+    )
+
+
+def _remember(catalog: Catalog, workflow: str, memory: PersonMemory) -> int:
+    """Tell the memory of the person what they did in the project's other workflows; return how much that was."""
+    others = _latest_of_others(catalog, workflow)
+    for other, count in others.items():
+        state = HistoryState("run", memory)
+        for record in past(catalog, other, limit=count)[1]:
+            state.observe(record)
+    return sum(others.values())
+
+
+def _latest_of_others(catalog: Catalog, workflow: str) -> dict[str, int]:
+    """Return how many iterations to read of each other workflow: the latest of all, ``MOST_OTHERS`` together."""
+    names = [name for name in catalog.workflows() if name != workflow]
+    latest: Iterable[Iteration] = (
+        iteration for name in names for iteration in catalog.iterations(name, limit=MOST_OTHERS)
+    )
+    counts: dict[str, int] = {}
+    for iteration in sorted(latest, key=lambda iteration: -iteration.id)[:MOST_OTHERS]:
+        counts[iteration.record.workflow] = counts.get(iteration.record.workflow, 0) + 1
+    return counts
