@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mile_rl.cli import explain, history, policies, run, store
+from mile_rl.cli import explain, history, policies, predict, run, store
 from mile_rl.cli.demo import command as demo
 
 # Plain help texts: they read the same in a pipe, and rich need not be imported (50 ms).
@@ -17,6 +17,7 @@ app.command()(run.plan)
 app.command()(history.log)
 app.command()(history.diff)
 app.command()(explain.explain)
+app.command()(predict.predict)
 app.add_typer(store.app, name="store")
 app.command()(policies.policies)
 app.command()(demo.demo)

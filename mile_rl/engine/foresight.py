@@ -72,7 +72,7 @@ class Foresight:
             "workflow": self.workflow,
             "iteration": self.latest,
             "pending": [{**edit.to_json(), "words": edit.words()} for edit in self.pending],
-            "own_iterations": said.edits_seen,
+            "edits_seen": said.edits_seen,
             "iterations": self.iterations,
             "looped": self.looped,
             "iterations_elsewhere": self.elsewhere,
@@ -117,12 +117,19 @@ def foresee_last(project: Project, *, workflow: str | None = None, top: int = 3)
     Raises:
         StoreError: nothing was run here yet, or no workflow of that name.
     """
+    nothing = StoreError(
+        "nothing was run here yet, so there is no history to predict from: name a workflow's file, as in "
+        "`mile predict digits.py`."
+    )
+    if not project.settings.catalog and not (project.home / "catalog.db").exists():
+        raise nothing
     with opened(project) as catalog:
-        if workflow is not None and workflow not in (known := catalog.workflows()):
-            raise StoreError(f"no workflow {workflow!r} ran here; these did: {', '.join(known)}.")
         last = next(iter(catalog.iterations(workflow, limit=1)), None)
         if last is None:
-            raise StoreError("nothing was run here yet: `mile run FILE` makes a beginning.")
+            known = catalog.workflows()
+            if not known:
+                raise nothing
+            raise StoreError(f"no workflow {workflow!r} ran here; these did: {', '.join(known)}.")
         return _foresight(catalog, last.record.workflow, top=top)
 
 

@@ -47,17 +47,17 @@ def foresight_text(foresight: Foresight, *, top: int) -> str:
     if foresight.pending:
         lines.append("counted as changed, though not run yet:")
         lines.extend(f"  {words}" for words in edits_in_words(foresight.pending))
-    lines += ["", "the next change will probably be to"]
+    lines += ["", "what will probably be done next, if anything is"]
     lines += [f"{percent(p)}  {CHANGES[change]}" for change, p in ranked(said.classes) if p >= _LEAST]
-    lines += ["", "it will probably touch"]
+    lines += ["", "nodes that this will probably touch"]
     lines += [f"{percent(p)}  {name} ({foresight.stages[name]})" for name, p in ranked(said.touched)[:top]]
     if said.parameters:
-        lines += ["", "and move"]
+        lines += ["", "parameters that will probably move"]
         lines += [line for guess in said.parameters for line in _parameter(foresight, guess)]
     if foresight.returns:
-        lines += ["", "if it goes back, then to"]
+        lines += ["", "where it may go back to"]
         lines += [f"{percent(p)}  iteration {number}" for number, p in foresight.returns[:top]]
-    lines += ["", f"{percent(said.stop)}  that nothing more is run", "", *_sure(foresight)]
+    lines += ["", f"{percent(said.stop)}  that nothing more is done", "", *_sure(foresight)]
     return "\n".join(lines)
 
 
@@ -95,32 +95,28 @@ def _sure(foresight: Foresight) -> list[str]:
 
     seen = foresight.prediction.edits_seen
     choices = 2 ** entropy_bits(foresight.prediction.classes)
-    line = f"how sure: as sure as among {choices:.1f} changes that are equally likely."
+    lines = [f"how sure: as unsure as among {choices:.1f} equally likely changes."]
     if not seen:
-        lines = [
-            line,
-            "It knows no edits of yours yet: this is what people did in the public histories it was fitted on.",
-        ]
-    elif seen < ENOUGH:
-        lines = [
-            line,
-            f"It knows {_edits(seen)}; it predicts clearly better from about {ENOUGH} on.",
-        ]
-    else:
-        tenths = round(10 * foresight.likeliest[1])
-        lines = [
-            line,
-            f"It knows {_edits(seen)}. Of predictions as sure as its first one, about {max(tenths, 1)} in 10 came "
-            f"true for people it had not seen (on average right to {CALIBRATION_POINTS} points).",
-        ]
-    if foresight.looped:
-        count = foresight.looped
         lines.append(
-            f"{count} of {foresight.iterations} iterations followed the one before within 5 s: a loop's, "
-            "not counted as edits of yours."
+            "It knows no edits of yours yet: this is what people did in the public histories it was fitted on."
+        )
+    elif seen < ENOUGH:
+        lines.append(f"It knows {_edits(foresight)}; from about {ENOUGH} on it predicts clearly better.")
+    else:
+        tenths = max(round(10 * foresight.likeliest[1]), 1)
+        lines.append(
+            f"It knows {_edits(foresight)}. In the public histories that it was judged on, about {tenths} in 10 "
+            f"first guesses as sure as this one came true (to within {CALIBRATION_POINTS} points on average)."
+        )
+    if count := foresight.looped:
+        lines.append(
+            f"Not among them: {count} of the {foresight.iterations} iterations read, as "
+            f"{'they' if count > 1 else 'it'} followed the one before within 5 s, as a loop's do."
         )
     return lines
 
 
-def _edits(count: int) -> str:
-    return f"{count} edit{'s' if count > 1 else ''} of yours"
+def _edits(foresight: Foresight) -> str:
+    count = foresight.prediction.edits_seen
+    where = ", those in the project's other workflows included" if foresight.elsewhere else ""
+    return f"{count} edit{'s' if count > 1 else ''} of yours{where}"
