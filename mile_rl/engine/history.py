@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mile_rl.engine import versions
-from mile_rl.engine.prepare import open_catalog, release
+from mile_rl.engine.opening import open_catalog, release
 from mile_rl.engine.project import Project
 from mile_rl.engine.text import edits_in_words
 from mile_rl.errors import StoreError

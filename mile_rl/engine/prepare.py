@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 
 from mile_rl.engine import versions
 from mile_rl.engine.layout import Choice, Layout
+from mile_rl.engine.opening import NothingYet, Opening
 from mile_rl.engine.project import Project
-from mile_rl.errors import StoreError
 from mile_rl.planner import Channel, Costs
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Candidate, Kept
@@ -60,8 +59,7 @@ class Prepared:
         kept: the same as the policy sees it.
         volatile: node -> why nothing of it can be kept, for volatile operators and what depends on them.
         guard: the policy behind its guard.
-        catalog: the project's catalog.
-        store: the project's store.
+        opening: the project's catalog and store, perhaps still being made.
         notes: warnings, one line each.
         source: the workflow's file, "" where there is none.
         plan: what to compute and what to load.
@@ -85,8 +83,7 @@ class Prepared:
     kept: Mapping[str, Kept]
     volatile: Mapping[str, str]
     guard: Guard
-    catalog: Catalog
-    store: Store
+    opening: Opening
     notes: list[str]
     source: str
     plan: Choice = field(init=False)
@@ -139,9 +136,19 @@ class Prepared:
             code=versions.own_digest(self.signatures[candidate.node].parts),
         )
 
+    @property
+    def catalog(self) -> Catalog:
+        """The project's catalog."""
+        return self.opening.catalog
+
+    @property
+    def store(self) -> Store:
+        """The project's store."""
+        return self.opening.store
+
     def close(self) -> None:
         """Let the catalog go."""
-        release(self.project, self.catalog)
+        self.opening.close()
 
 
 def prepare(
@@ -171,101 +178,18 @@ def prepare(
         allowance_ns=int(settings.write_allowance_ms * 1e6),
     )
     guard = Guard(make_policy(settings.policy), terms=terms)
-    # The catalog is opened (at first: made, 3 ms) beside capturing and signing.
-    opening = _Opening(project)
-    dag = flow.capture(*args, **kwargs)
-    signer = Signer()
-    signatures = signer.sign(dag)
-    catalog = opening.result()
+    opening = Opening(project)
     try:
-        store = Store.open(project.store_root, budget_bytes=settings.budget_bytes, catalog=catalog)
-        prepared = _prepared(flow, dag, signer, signatures, project, guard, catalog, store)
+        dag = flow.capture(*args, **kwargs)
+        signer = Signer()
+        prepared = _prepared(flow, dag, signer, signer.sign(dag), project, guard, opening)
         if begin:
             _begin(prepared)
         prepared.plan = prepared.layout.choose()
     except BaseException:
-        release(project, catalog)
+        opening.close()
         raise
     return prepared
-
-
-def release(project: Project, catalog: Catalog) -> None:
-    """Close a catalog, unless it stays open for this process's next iteration."""
-    if project.settings.catalog:
-        catalog.close()
-
-
-def open_catalog(project: Project) -> Catalog:
-    """Open a project's catalog, making the state folder where it does not exist.
-
-    Raises:
-        StoreError: it cannot be opened.
-    """
-    try:
-        project.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"the state folder {project.home} cannot be made ({error}).") from error
-    if project.settings.catalog:
-        return Catalog.open(project.settings.catalog)
-    return _local_catalog(project.home / "catalog.db")
-
-
-def _local_catalog(path: Path) -> Catalog:
-    """Return the open catalog at a path, opening it once a process: opening and closing cost 2 ms a run."""
-    with _OPEN_LOCK:
-        catalog, identity = _OPEN.get(path, (None, None))
-        if catalog is None or identity != _identity(path):
-            # The first use, or somebody has removed the file (or put another in its place) meanwhile.
-            if catalog is not None:
-                catalog.close()
-            catalog = Catalog.open(path)
-            _OPEN[path] = (catalog, _identity(path))
-        return catalog
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return (os.getpid(), found.st_dev, found.st_ino)
-
-
-_OPEN: dict[Path, tuple[Catalog, tuple[int, int, int] | None]] = {}
-_OPEN_LOCK = threading.Lock()
-
-
-class _Opening:
-    """Opens a project's catalog on another thread, unless it is open already."""
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._catalog: Catalog | None = None
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        path = project.home / "catalog.db"
-        if project.settings.catalog or path in _OPEN:
-            return
-        self._thread = threading.Thread(target=self._open, name="mile-catalog", daemon=True)
-        self._thread.start()
-
-    def _open(self) -> None:
-        try:
-            self._catalog = open_catalog(self._project)
-        except BaseException as error:
-            self._error = error
-
-    def result(self) -> Catalog:
-        """Return the open catalog.
-
-        Raises:
-            StoreError: it cannot be opened.
-        """
-        if self._thread is not None:
-            self._thread.join()
-        if self._error is not None:
-            raise self._error
-        return self._catalog or open_catalog(self._project)
 
 
 def _prepared(
@@ -275,12 +199,12 @@ def _prepared(
     signatures: Mapping[str, NodeSignature],
     project: Project,
     guard: Guard,
-    catalog: Catalog,
-    store: Store,
+    opening: Opening,
 ) -> Prepared:
+    catalog = opening.reads
     workflow = versions.workflow_key(flow, project.root)
     previous = catalog.latest(workflow)
-    named = versions.with_old_names(dag, catalog, previous)
+    named = dag if previous is None else versions.with_old_names(dag, opening.catalog, previous)
     hidden = {base: tuple(map(Path, paths)) for base, paths in catalog.hidden_files().items()}
     if named is not dag or any(signature.base in hidden for signature in signatures.values()):
         # What the catalog remembers makes a difference: other names, or files that nodes were seen to read.
@@ -291,9 +215,11 @@ def _prepared(
     same = previous is not None and previous.record.version == version
     edits: tuple[Edit, ...] = ()
     if previous is not None and not same:
-        old = versions.nodes_of(catalog, previous)
+        old = versions.nodes_of(opening.catalog, previous)
         edits = diff(old, versions.describe(dag, signatures, layout.nodes))
-    returned_to = None if previous is None or same else catalog.latest_of_version(workflow, version)
+    returned_to = None
+    if previous is not None and not same:
+        returned_to = opening.catalog.latest_of_version(workflow, version)
     artifacts = {artifact.signature: artifact for artifact in catalog.artifacts()}
     costs = _channels(catalog)
     measured = catalog.measured(
@@ -320,15 +246,14 @@ def _prepared(
         kept={signature: _kept(artifact, costs) for signature, artifact in artifacts.items()},
         volatile=_volatile(dag, layout.nodes),
         guard=guard,
-        catalog=catalog,
-        store=store,
+        opening=opening,
         notes=[*signer.warnings, *_text_paths(dag, layout.nodes)],
     )
 
 
 def _begin(prepared: Prepared) -> None:
     """Let the policy take up where it stopped, and let go what it does not want any more."""
-    guard, catalog = prepared.guard, prepared.catalog
+    guard, catalog = prepared.guard, prepared.opening.reads
     counters = catalog.counters()
     guard.restore(
         {
@@ -352,7 +277,7 @@ def _begin(prepared: Prepared) -> None:
         )
 
 
-def _channels(catalog: Catalog) -> Costs:
+def _channels(catalog: Catalog | NothingYet) -> Costs:
     load: dict[str, Channel] = {}
     write: dict[str, Channel] = {}
     for row in catalog.channels():
