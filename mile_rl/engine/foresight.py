@@ -8,10 +8,12 @@ from typing import Any
 
 from mile_rl.engine import versions
 from mile_rl.engine.history import opened
+from mile_rl.engine.past import MOST_NODES, past
 from mile_rl.engine.prepare import Prepared, prepare
 from mile_rl.engine.project import Project
 from mile_rl.errors import StoreError
-from mile_rl.prediction.base import PastIteration, PastNode, Prediction
+from mile_rl.prediction.base import PastIteration, Prediction
+from mile_rl.prediction.errors import PredictionError
 from mile_rl.prediction.live import past_nodes
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.model import TreePredictor
@@ -21,15 +23,14 @@ from mile_rl.store.records import Iteration
 from mile_rl.workflows.edits import ChangeClass, Edit
 from mile_rl.workflows.flow import Flow
 
-LOOP_GAP_NS = 5_000_000_000
-"""A run that starts so soon after the end of the one before it was launched by a loop, not decided on by a
-person. The model was fitted on histories that were told apart by this gap."""
-
-MOST_OWN = 300
-"""How many of the workflow's latest iterations are read; the model's memory of older ones has faded."""
-
 MOST_OTHERS = 100
 """How many iterations of the project's other workflows are read, the latest first."""
+
+OTHERS_SHARE = 3
+"""Of the other workflows so much less is read than of the workflow itself: they add little."""
+
+LARGEST = 4_000
+"""How many nodes a workflow may have: the model compares each with each (0.5 GB at this size)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ def foresee_last(project: Project, *, workflow: str | None = None, top: int = 3)
 
     Raises:
         StoreError: nothing was run here yet, or no workflow of that name.
+        PredictionError: the workflow has too many nodes.
     """
     nothing = StoreError(
         "nothing was run here yet, so there is no history to predict from: name a workflow's file, as in "
@@ -162,63 +164,17 @@ def foresee(
         prepared.close()
 
 
-def past(
-    catalog: Catalog, workflow: str, *, limit: int = MOST_OWN
-) -> tuple[list[Iteration], list[PastIteration]]:
-    """Return a workflow's history as the model reads it, the latest last, with the recorded iterations.
-
-    It is the line of iterations that were edited one from another, back from the latest: what another process
-    ran at the same time stands beside it.
-
-    Args:
-        catalog: the project's catalog.
-        workflow: its key.
-        limit: how many of the latest iterations are read.
-    """
-    recorded = {iteration.id: iteration for iteration in catalog.iterations(workflow, limit=limit)}
-    line: list[Iteration] = []
-    number = max(recorded, default=None)
-    while number is not None and (one := recorded.pop(number, None)) is not None:
-        line.append(one)
-        number = one.record.parent
-    line.reverse()
-    return line, _records(catalog, line)
-
-
 def ranked(chances: Mapping[Any, float]) -> list[tuple[Any, float]]:
     """Return the items, likeliest first."""
     return sorted(chances.items(), key=lambda item: -item[1])
 
 
-def _records(catalog: Catalog, line: Sequence[Iteration]) -> list[PastIteration]:
-    records: list[PastIteration] = []
-    places: dict[str, int] = {}
-    before: Iteration | None = None
-    for place, iteration in enumerate(line):
-        record = iteration.record
-        nodes: tuple[PastNode, ...]
-        if before is not None and before.record.version == record.version:
-            nodes = records[-1].nodes  # a re-run has the nodes of the run before: no need to read them
-        else:
-            nodes = past_nodes(versions.nodes_of(catalog, iteration))
-        gap_ns = None
-        if before is not None:
-            gap_ns = record.started_ns - before.record.started_ns - before.record.waited_ns
-        seen = places.get(record.version)
-        records.append(
-            PastIteration(
-                nodes=nodes,
-                edits=record.edits,
-                change=ChangeClass(record.change_class),
-                returns_to=place - 1 - seen if seen is not None and record.edits else None,
-                version=record.version,
-                gap_s=None if gap_ns is None else max(gap_ns / 1e9, 0.0),
-                looped=gap_ns is not None and gap_ns < LOOP_GAP_NS,
-            )
+def _check_size(workflow: str, nodes: int) -> None:
+    if nodes > LARGEST:
+        raise PredictionError(
+            f"workflow {workflow} has {nodes:,} nodes, and predictions are made for {LARGEST:,} at most: "
+            "`mile log` and `mile plan` do without them."
         )
-        places[record.version] = place
-        before = iteration
-    return records
 
 
 def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared | None = None) -> Foresight:
@@ -228,6 +184,7 @@ def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared 
     if pending is not None:
         records.append(pending)
         numbers.append(None)
+    _check_size(workflow, len(records[-1].nodes))
     memory = PersonMemory()
     elsewhere = _remember(catalog, workflow, memory)
     predictor = TreePredictor(memory=memory)
@@ -264,12 +221,17 @@ def _pending(prepared: Prepared | None, records: Sequence[PastIteration]) -> Pas
 
 def _remember(catalog: Catalog, workflow: str, memory: PersonMemory) -> int:
     """Tell the memory of the person what they did in the project's other workflows; return how much that was."""
-    others = _latest_of_others(catalog, workflow)
-    for other, count in others.items():
+    read = nodes = 0
+    for other, count in _latest_of_others(catalog, workflow).items():
+        if nodes >= MOST_NODES // OTHERS_SHARE:
+            break
         state = HistoryState("run", memory)
-        for record in past(catalog, other, limit=count)[1]:
-            state.observe(record)
-    return sum(others.values())
+        for record in past(catalog, other, limit=count, share=OTHERS_SHARE)[1]:
+            nodes += len(record.nodes)
+            if len(record.nodes) <= LARGEST:
+                state.observe(record)
+                read += 1
+    return read
 
 
 def _latest_of_others(catalog: Catalog, workflow: str) -> dict[str, int]:

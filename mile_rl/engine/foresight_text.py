@@ -103,7 +103,7 @@ def _sure(foresight: Foresight) -> list[str]:
     elif seen < ENOUGH:
         lines.append(f"It knows {_edits(foresight)}; from about {ENOUGH} on it predicts clearly better.")
     else:
-        tenths = max(round(10 * foresight.likeliest[1]), 1)
+        tenths = min(max(round(10 * foresight.likeliest[1]), 1), 9)  # never certain
         lines.append(
             f"It knows {_edits(foresight)}. In the public histories that it was judged on, about {tenths} in 10 "
             f"first guesses as sure as this one came true (to within {CALIBRATION_POINTS} points on average)."

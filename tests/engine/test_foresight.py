@@ -10,11 +10,13 @@ from types import SimpleNamespace
 import pytest
 
 from mile_rl.engine import foresight_text, iteration
-from mile_rl.engine.foresight import foresee, foresee_last, past
+from mile_rl.engine.foresight import foresee, foresee_last
 from mile_rl.engine.history import opened
 from mile_rl.engine.loading import load_workflow
+from mile_rl.engine.past import past
 from mile_rl.errors import OperatorFailed, StoreError
 from mile_rl.prediction.base import PastIteration, PastNode
+from mile_rl.prediction.errors import PredictionError
 from mile_rl.prediction.live import predict
 from mile_rl.store.records import IterationRecord, NodeRecord
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
@@ -233,6 +235,23 @@ class TestForesight:
             session.runs({}, {"C": 2.0}, name=f"{name}.py")
         said = session.now()
         assert (said.elsewhere, said.prediction.edits_seen) == (3, 1)
+
+    def test_of_a_large_workflow_fewer_iterations_are_read(self, session, monkeypatch):
+        monkeypatch.setattr("mile_rl.engine.past.MOST_NODES", 12)
+        session.runs({}, {"C": 2.0}, {"C": 3.0}, {"C": 4.0})
+        assert [one.id for one in session.past()[0]] == [2, 3, 4]
+        monkeypatch.setattr("mile_rl.engine.past.MOST_NODES", 1)
+        assert [one.id for one in session.past()[0]] == [3, 4]
+
+    def test_a_workflow_that_is_too_large_is_refused_and_does_not_harm_others(self, session, monkeypatch):
+        session.person.writes(FLOW.replace("score(fit(clean(read(n), width), C))", "read(n)"), "tiny.py")
+        session.runs({}, {"C": 2.0})
+        session.runs({}, {"n": 5}, name="tiny.py")
+        monkeypatch.setattr("mile_rl.engine.foresight.LARGEST", 3)
+        with pytest.raises(PredictionError, match="has 4 nodes, and predictions are made for 3 at most"):
+            session.last(workflow="flow_under_test")
+        said = session.last()
+        assert (said.iterations, said.elsewhere, said.prediction.edits_seen) == (2, 0, 1)
 
     def test_as_many_parameters_and_values_are_told_as_asked_for(self, session):
         session.runs({}, {"C": 2.0})
