@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ class Opening:
 
     Raises:
         StoreError: the state folder cannot be made or written.
+        SettingsError: the store's place cannot be used.
     """
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._root = project.store_root
         self._opened: tuple[Catalog, Store] | None = None
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
@@ -66,7 +68,7 @@ class Opening:
         try:
             catalog = open_catalog(self._project)
             settings = self._project.settings
-            store = Store.open(self._project.store_root, budget_bytes=settings.budget_bytes, catalog=catalog)
+            store = Store.open(self._root, budget_bytes=settings.budget_bytes, catalog=catalog)
             self._opened = (catalog, store)
         except BaseException as error:
             self._error = error
@@ -96,6 +98,10 @@ class NothingYet:
     def artifacts(self) -> list[Any]:
         """Return that nothing is kept."""
         return []
+
+    def operator_flags(self, codes: Iterable[str]) -> dict[str, Any]:
+        """Return that nothing was observed."""
+        return {}
 
     def channels(self) -> tuple[Any, ...]:
         """Return that no channel was measured."""

@@ -101,7 +101,7 @@ class Prepared:
         if not self._flags:
             codes = {self.code_of(name) for name in self.layout.nodes}
             self._flags = {code: OperatorFlags(code=code) for code in codes}
-            self._flags |= self.catalog.operator_flags(codes)
+            self._flags |= self.opening.reads.operator_flags(codes)
         return self._flags[self.code_of(node)]
 
     def set_flags(self, node: str, *, mutates_inputs: bool = False, uses_global_random: bool = False) -> None:
