@@ -60,7 +60,11 @@ def out_json(value: Any) -> None:
     """Write a value as JSON to standard output."""
     import json
 
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    from mile_rl.cli.values import to_json
+
+    # A metric may be no number or without bounds, which JSON cannot say; values.to_json says it in words.
+    plain = to_json(value)
+    sys.stdout.write(json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def fit(text: str, columns: int) -> str:

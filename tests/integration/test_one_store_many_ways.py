@@ -240,6 +240,7 @@ def test_mile_home_and_settings_are_found_and_bad_ones_refused_by_name(desk, tmp
     desk.write("pyproject.toml", "[tool.mile\n")
     assert "not valid TOML" in desk.mile("plan", "points.py", code=1)[1]
     desk.write("pyproject.toml", '[tool.mile]\nbudget = "1MB"\n')
+    desk.mile("run", "points.py")
     assert desk.mile_json("store", "info")["budget_bytes"] == 1_000_000
     assert desk.mile_json("store", "info", MILE_BUDGET="2MB")["budget_bytes"] == 2_000_000
 
