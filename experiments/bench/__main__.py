@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m experiments.bench", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer repeats, a tenth of the kills")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="speed, stale, planning, memory, sharing, kills")
+    parser.add_argument(
+        "--only", nargs="+", metavar="NAME", help="speed, stale, planning, memory, sharing, kills"
+    )
     parser.add_argument("--systems", nargs="+", metavar="NAME", help=", ".join(SYSTEMS))
     chosen = parser.parse_args(arguments)
     systems = [SYSTEMS[_known(parser, name, list(SYSTEMS))] for name in chosen.systems or SYSTEMS]

@@ -1,6 +1,7 @@
 """Fitting text to a terminal, and colours only where they are wanted."""
 
 import io
+import json
 
 import pytest
 

@@ -36,7 +36,9 @@ class Person:
         path.write_text(textwrap.dedent(source))
         self._names.add(path.stem)
 
-    def runs(self, name: str = "flow_under_test.py", *, project: Project | None = None, **arguments: Any) -> Done:
+    def runs(
+        self, name: str = "flow_under_test.py", *, project: Project | None = None, **arguments: Any
+    ) -> Done:
         """Run the workflow in a file."""
         self.forgets()
         flow = load_workflow(str(self.project.root / name))

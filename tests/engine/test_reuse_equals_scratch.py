@@ -54,7 +54,12 @@ def sparse(*values, k):
 
 @op
 def nested(*values, k):
-    return {"k": k, "set": {k, "x"}, "numbers": _numbers(values).tolist(), "values": (None, float("nan"), -0.0)}
+    return {
+        "k": k,
+        "set": {k, "x"},
+        "numbers": _numbers(values).tolist(),
+        "values": (None, float("nan"), -0.0),
+    }
 
 
 @op
@@ -132,16 +137,22 @@ def _wire(spec: Spec, requested: int) -> Any:
 @pytest.mark.parametrize("jobs", [1, 3])
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(versions=sessions(), requested=st.integers(1, 3), budget=st.sampled_from(["10GB", "4kB", "1kB"]))
-def test_reused_results_are_bit_for_bit_those_from_scratch(jobs, versions, requested, budget, monkeypatch_quick):
+def test_reused_results_are_bit_for_bit_those_from_scratch(
+    jobs, versions, requested, budget, monkeypatch_quick
+):
     flow = Flow(_wire)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
-        project = _project(Path(folder), policy="gdsf" if budget != "10GB" else "all", budget=budget, jobs=jobs)
+        project = _project(
+            Path(folder), policy="gdsf" if budget != "10GB" else "all", budget=budget, jobs=jobs
+        )
         for spec in versions:
             reused = run(flow, (spec, requested), {}, project=project)
             scratch = run(flow, (spec, requested), {}, project=_project(Path(other), policy="none"))
             for mine, theirs in zip(reused.outputs, scratch.outputs, strict=True):
                 assert digest(mine) == digest(theirs)
-        used = sum(path.stat().st_size for path in (project.store_root / "objects").rglob("*") if path.is_file())
+        used = sum(
+            path.stat().st_size for path in (project.store_root / "objects").rglob("*") if path.is_file()
+        )
         assert used <= project.settings.budget_bytes
 
 
