@@ -67,15 +67,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="mile-bench-") as folder:
         available = benchmarks(systems, Path(folder), quick=chosen.quick)
         names = [_known(parser, name, list(available)) for name in chosen.only or available]
-        rows = []
+        rows: list[Row] = []
         for number, name in enumerate(names, start=1):
             sys.stderr.write(f"[{number}/{len(names)}] {name} …\n")
             try:
-                rows += available[name]()
+                measured = available[name]()
             except RunFailed as error:  # one system that cannot run must not hide the other benchmarks
                 sys.stderr.write(f"{error}\n")
-                rows.append(Row(section=name, system="any", what="failed to run", value=1, bar=0))
-    sys.stdout.write(_as_json(rows) if chosen.json else f"{table(rows)}\n\n{_summary(rows)}\n")
+                measured = [Row(section=name, system="any", what="failed to run", value=1, bar=0)]
+            rows += measured
+            if not chosen.json:  # at once: the whole takes half an hour
+                sys.stdout.write(f"{table(measured)}\n\n")
+                sys.stdout.flush()
+    sys.stdout.write(_as_json(rows) if chosen.json else f"{_summary(rows)}\n")
     return int(any(row.passed is False for row in rows))
 
 
