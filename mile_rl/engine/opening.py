@@ -1,4 +1,4 @@
-"""Opening a project's catalog and store: once a process, and a new one while the first operators run."""
+"""Opening a project's catalog and store: once a process, and not before they are needed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from mile_rl.engine.project import Project
 from mile_rl.errors import StoreError
+from mile_rl.store import template
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.store import Store
 
 
 class Opening:
-    """A catalog and its store that are being opened on another thread, unless they are open already.
+    """A project's catalog and store, opened when they are first needed.
+
+    A plan is made from :attr:`reads`, which needs no catalog where nothing has been recorded yet.
 
     Args:
         project: whose they are.
-
-    Nobody waits for a new catalog (3 ms to make) before the first operator runs: a plan is made from
-    :attr:`reads`, which says that nothing is known yet.
 
     Raises:
         StoreError: the state folder cannot be made or written.
@@ -32,19 +32,11 @@ class Opening:
         self._project = project
         self._root = project.store_root
         self._opened: tuple[Catalog, Store] | None = None
-        self._error: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        path = project.home / "catalog.db"
-        local = not project.settings.catalog
-        is_new = local and _make(path)
-        if local and (is_new or path not in _OPEN):
-            self._thread = threading.Thread(target=self._open, name="mile-catalog", daemon=True)
-            self._thread.start()
-        self._is_new = is_new
+        self._is_new = not project.settings.catalog and _make(project.home / "catalog.db")
 
     @property
     def reads(self) -> Catalog | NothingYet:
-        """What to make a plan from, without waiting for a catalog that is only being made."""
+        """What to make a plan from."""
         return NothingYet() if self._is_new else self.catalog
 
     @property
@@ -59,29 +51,14 @@ class Opening:
 
     def close(self) -> None:
         """Let the catalog go, unless it stays open for this process's next iteration."""
-        if self._thread is not None:
-            self._thread.join()
         if self._opened is not None:
             release(self._project, self._opened[0])
 
-    def _open(self) -> None:
-        try:
-            catalog = open_catalog(self._project)
-            settings = self._project.settings
-            store = Store.open(self._root, budget_bytes=settings.budget_bytes, catalog=catalog)
-            self._opened = (catalog, store)
-        except BaseException as error:
-            self._error = error
-
     def _result(self) -> tuple[Catalog, Store]:
         if self._opened is None:
-            if self._thread is not None:
-                self._thread.join()
-            elif self._error is None:
-                self._open()
-        if self._error is not None:
-            raise self._error
-        assert self._opened is not None
+            catalog = open_catalog(self._project)
+            budget_bytes = self._project.settings.budget_bytes
+            self._opened = (catalog, Store.open(self._root, budget_bytes=budget_bytes, catalog=catalog))
         return self._opened
 
 
@@ -140,23 +117,18 @@ def release(project: Project, catalog: Catalog) -> None:
 
 
 def _make(path: Path) -> bool:
-    """Make the state folder and an empty file; tell whether there was none (or an empty one).
+    """Make the state folder and an empty catalog; tell whether there was none.
 
     Raises:
         StoreError: that is not allowed, or there is no room.
     """
-    try:
-        return os.stat(path).st_size == 0
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise StoreError(f"the catalog {path} cannot be used ({error}).") from error
+    if path.exists():
+        return False
     _make_folder(path.parent)
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        return template.place(path)
     except OSError as error:
         raise StoreError(f"the catalog {path} cannot be made ({error}); check its permissions.") from error
-    return True
 
 
 def _make_folder(folder: Path) -> None:
