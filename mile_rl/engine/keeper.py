@@ -11,7 +11,7 @@ import numpy as np
 
 from mile_rl.engine import versions
 from mile_rl.engine.execute import MISSING
-from mile_rl.engine.writer import Writer
+from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
@@ -318,7 +318,7 @@ class IterationKeeper:
             return watch.private or not watch.spoiled()
 
         def write() -> None:
-            deadline_ns = self._clock_ns() + prepared.guard.allowance_ns()
+            deadline_ns = cost_ns() + prepared.guard.allowance_ns()
             put = prepared.store.put(
                 signature, value, meta=meta, deadline_ns=deadline_ns, unchanged=unchanged
             )
@@ -329,8 +329,10 @@ class IterationKeeper:
 
     def settle(self) -> None:
         """Wait until everything that is to be kept is written."""
-        self._writer.drain()
+        waited_ns = self._writer.drain()
         self._writer.close()
+        if waited_ns:
+            self._prepared.guard.written("", waited_ns)
         self._hear_of_writes()
 
     def _hear_of_writes(self) -> None:

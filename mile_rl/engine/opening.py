@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mile_rl.engine.project import Project
+from mile_rl.engine.writer import cost_ns
 from mile_rl.errors import StoreError
 from mile_rl.store import template
 from mile_rl.store.catalog import Catalog
@@ -58,7 +59,8 @@ class Opening:
         if self._opened is None:
             catalog = open_catalog(self._project)
             budget_bytes = self._project.settings.budget_bytes
-            self._opened = (catalog, Store.open(self._root, budget_bytes=budget_bytes, catalog=catalog))
+            store = Store.open(self._root, budget_bytes=budget_bytes, catalog=catalog, clock_ns=cost_ns)
+            self._opened = (catalog, store)
         return self._opened
 
 

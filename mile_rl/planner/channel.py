@@ -9,15 +9,18 @@ from typing import Final, Self
 PRIOR_LATENCY_NS: Final[int] = 300_000
 """Opening, checking and mapping a small file on a warm local disk, until measured: 0.3 ms."""
 
-PRIOR_BYTES_PER_S: Final[float] = 2e9
-"""A local disk behind the system's cache, with checksum, until measured.
+PRIOR_BYTES_PER_S: Final[float] = 500e6
+"""A write to a local disk behind the system's cache, with checksum, until measured.
 
-Rather too fast than too slow: what is thought to load slowly is never kept, hence never loaded, hence never
-measured. A write that takes longer than this says is given up at its deadline, and that teaches.
+Rather too slow than too fast: a write that is given up at its deadline has cost what it was allowed for nothing.
 """
 
 PRIOR_LOAD_BYTES_PER_S: Final[float] = 5e9
-"""The same for loads, which map a file and read it once."""
+"""A load, which maps a file and reads it once, until measured.
+
+Rather too fast than too slow: what is thought to load slowly is never kept, hence never loaded, hence never
+measured.
+"""
 
 LATENCY_RANGE_NS: Final = (1_000, 60_000_000_000)
 BYTES_PER_S_RANGE: Final = (1e3, 1e12)
