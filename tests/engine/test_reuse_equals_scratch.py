@@ -156,7 +156,7 @@ def test_reused_results_are_bit_for_bit_those_from_scratch(
         assert used <= project.settings.budget_bytes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def monkeypatch_quick():
     """Have the engine decide about results however quickly they were made."""
     from mile_rl.engine import keeper
