@@ -1,0 +1,1 @@
+"""The agent that decides what to keep: its oracle, training and evaluation."""
