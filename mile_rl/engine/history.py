@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mile_rl.engine import versions
+from mile_rl.engine.node_changes import NodeChange, node_changes
 from mile_rl.engine.opening import open_catalog, release
 from mile_rl.engine.project import Project
 from mile_rl.engine.text import edits_in_words
 from mile_rl.errors import StoreError
+from mile_rl.policies.words import duration
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.records import Iteration
 from mile_rl.store.store import Store
@@ -30,6 +32,7 @@ class Comparison:
         edits: what turns a's version into b's.
         metrics: name -> (a's value, b's value); None where one has none.
         differing: the nodes (by b's names) whose result is not that of a, in topological order.
+        nodes: what became of each node of both, in topological order.
     """
 
     a: Iteration
@@ -37,6 +40,7 @@ class Comparison:
     edits: tuple[Edit, ...]
     metrics: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     differing: tuple[str, ...] = ()
+    nodes: tuple[NodeChange, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the comparison as a JSON object."""
@@ -46,6 +50,7 @@ class Comparison:
             "edits": [{**edit.to_json(), "words": edit.words()} for edit in self.edits],
             "metrics": {name: list(pair) for name, pair in self.metrics.items()},
             "differing": list(self.differing),
+            "nodes": [node.to_json() for node in self.nodes],
         }
 
     def text(self) -> str:
@@ -59,9 +64,19 @@ class Comparison:
         for name, (old, new) in self.metrics.items():
             change = f"  ({new - old:+.4g})" if old is not None and new is not None else ""
             lines.append(f"  {name}: {_number(old)} -> {_number(new)}{change}")
+        lines.extend(self._times())
         if self.differing:
             lines.append(f"  results that differ: {', '.join(self.differing)}")
+        if self.edits and (same := [node.name for node in self.nodes if node.change == "unchanged"]):
+            lines.append(f"  results that are the same: {', '.join(same)}")
         return "\n".join(lines)
+
+    def _times(self) -> Iterator[str]:
+        """Yield what the change did to the time that everything takes, and to the waiting."""
+        a, b = self.a.record, self.b.record
+        if a.everything_ns is not None and b.everything_ns is not None:
+            yield f"  everything takes: {duration(a.everything_ns)} -> {duration(b.everything_ns)}"
+        yield f"  waited: {duration(a.waited_ns)} -> {duration(b.waited_ns)}"
 
 
 @contextmanager
@@ -130,20 +145,17 @@ def compare(project: Project, a: str, b: str, *, workflow: str | None = None) ->
                 f"{other.record.workflow}: two workflows cannot be compared."
             )
         old, new = versions.nodes_of(catalog, one), versions.nodes_of(catalog, other)
-        signatures = {node.name: node.signature for node in catalog.nodes_of(one.id)}
-        pairs = match(old, new)
-        differing = tuple(
-            node.name
-            for node in catalog.nodes_of(other.id)
-            if signatures.get(pairs.get(node.name, "")) != node.signature
-        )
+        edits = diff(old, new)
+        nodes = node_changes(catalog.nodes_of(one.id), catalog.nodes_of(other.id), match(old, new), edits)
+        differing = tuple(node.name for node in nodes if node.change not in ("removed", "unchanged"))
         names = dict.fromkeys((*one.record.metrics, *other.record.metrics))
         return Comparison(
             a=one,
             b=other,
-            edits=diff(old, new),
+            edits=edits,
             metrics={name: (one.record.metrics.get(name), other.record.metrics.get(name)) for name in names},
             differing=differing,
+            nodes=nodes,
         )
 
 

@@ -207,6 +207,7 @@ def _ran_node(
         expected_ns=keeper.expected_ns(name) if state != "prune" else 0,
         elapsed_ns=elapsed_ns,
         outputs=tuple(outputs),
+        parents=node.parents,
     )
 
 
@@ -231,6 +232,7 @@ def _planned_node(prepared: Prepared, name: str, state: State, expected_ns: int)
         signature=signature.digest,
         expected_ns=0 if state == "prune" else expected_ns,
         outputs=tuple(outputs),
+        parents=node.parents,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from mile_rl.workflows.dag import Output
 from mile_rl.workflows.edits import ChangeClass, Edit, Stage
 
 State = Literal["compute", "load", "prune", "failed", "skipped"]
@@ -44,6 +45,7 @@ class NodeReport:
         expected_ns: the planned time of computing or loading it; 0 for a pruned node.
         elapsed_ns: the time it took; None where it did not run (yet).
         outputs: its outputs.
+        parents: the outputs that it takes, in order of first use.
     """
 
     name: str
@@ -54,6 +56,7 @@ class NodeReport:
     expected_ns: int
     elapsed_ns: int | None = None
     outputs: tuple[OutputReport, ...] = ()
+    parents: tuple[Output, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +127,7 @@ def _node_json(node: NodeReport) -> dict[str, Any]:
         "signature": node.signature,
         "expected_ns": node.expected_ns,
         "elapsed_ns": node.elapsed_ns,
+        "parents": [str(parent) for parent in node.parents],
         "outputs": [
             {
                 "name": output.name,
