@@ -122,8 +122,10 @@ def alternate(
             project.mkdir(parents=True)
             if warm is not None:
                 before.mkdir()
-                system.write(warm, before, root / "warm store")
             for index, version in enumerate(versions):
+                if warm is not None:
+                    # A store of its own each time: one that loads its warm-up has not warmed up its functions.
+                    system.write(warm, before, root / f"warm store {index}")
                 system.write(version, project, root / "store")
                 yield system.name, index, run_once(project, before if warm is not None else None)
             shutil.rmtree(root)
