@@ -66,13 +66,23 @@ def diff(old: Sequence[VersionNode], new: Sequence[VersionNode]) -> tuple[Edit, 
     return tuple(edits)
 
 
+def kind_of_part(label: str) -> EditKind | None:
+    """Return the kind of edit that a change of a part of a signature is, None for a mere consequence of one.
+
+    Args:
+        label: the part's, as ``VersionNode.parts`` has it.
+    """
+    word = label.split(" ", 1)[0]
+    return None if word in _CONSEQUENCES else _KIND_OF_PART.get(word, "code")
+
+
 def _own_edits(
     before: VersionNode, after: VersionNode, pairs: Mapping[str, str], gone: Sequence[VersionNode]
 ) -> list[Edit]:
     changed = [
         label
         for label in dict.fromkeys((*before.parts, *after.parts))
-        if before.parts.get(label) != after.parts.get(label) and label.split(" ", 1)[0] not in _CONSEQUENCES
+        if before.parts.get(label) != after.parts.get(label) and kind_of_part(label)
     ]
     edits = []
     details: dict[EditKind, list[str]] = {}
@@ -80,7 +90,7 @@ def _own_edits(
         Output(pairs.get(parent.node, ""), parent.name) for parent in after.parents
     )
     for label in changed:
-        kind = _KIND_OF_PART.get(label.split(" ", 1)[0], "code")
+        kind = kind_of_part(label) or "code"
         name = label.partition(" ")[2]
         if kind == "parameter":
             if not same_inputs and (_is_wiring(name, before) or _is_wiring(name, after)):
