@@ -21,6 +21,8 @@ from mile_rl.errors import StoreError
 
 BUSY_S = 60
 """How long to wait for another process that is writing."""
+CHECKPOINT_PAGES = 1000
+"""How long the write-ahead log may get before it is put into the database; SQLite's default."""
 
 Row = tuple[Any, ...]
 Parameters = Mapping[str, Any]
@@ -78,25 +80,33 @@ def connect(where: Path | str) -> Connector:
 
 
 class SqliteConnector:
-    """A local SQLite file in WAL mode: one connection to read, one to write, each behind a lock.
+    """A local SQLite file in WAL mode.
+
+    One connection reads and writes; a second one is opened when somebody reads while a transaction is open.
 
     Args:
         path: of the file; it is made with mode 0600 where it does not exist.
     """
 
     dialect = "sqlite"
+    _main: sqlite3.Connection | None
+    _reader: sqlite3.Connection | None
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
         self._path = path
-        self._pid = os.getpid()
-        self._reader: sqlite3.Connection | None = None
-        self._writer: sqlite3.Connection | None = None
-        self._read_lock = threading.Lock()
-        self._write_lock = threading.Lock()
+        self._log = f"{path}-wal"
+        self._forget()
         with explaining(self.where, (sqlite3.Error, OSError)):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._reader = self._open()
+            self._main = self._open()
+
+    def _forget(self) -> None:
+        self._pid = os.getpid()
+        self._main = self._reader = None
+        self._main_lock, self._read_lock, self._write_lock = (threading.Lock() for _ in range(3))
+        self._in_transaction = False
+        self._wrote = False
 
     def _open(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -112,44 +122,103 @@ class SqliteConnector:
     def _after_fork(self) -> None:
         """Drop the parent's connections: SQLite's locks do not survive a fork."""
         if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._inherited = (self._reader, self._writer)  # closing them would break the parent's locks
-            self._reader = self._writer = None
-            self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
+            inherited = (self._main, self._reader)
+            self._forget()
+            self._inherited = inherited  # closing them would break the parent's locks
 
     def read(self, sql: str, parameters: Parameters = NOTHING) -> list[Row]:
         """Return the rows of a query."""
         self._after_fork()
-        with self._read_lock, explaining(self.where, (sqlite3.Error,)):
-            if self._reader is None:
-                self._reader = self._open()
-            return self._reader.execute(sql, parameters or ()).fetchall()
+        try:
+            if self._in_transaction:
+                # Its own connection, or this would wait for the writer and see what it has not committed.
+                with self._read_lock:
+                    if self._reader is None:
+                        self._reader = self._open()
+                    return self._reader.execute(sql, parameters or ()).fetchall()
+            with self._main_lock:
+                if self._main is None:
+                    self._main = self._open()
+                return self._main.execute(sql, parameters or ()).fetchall()
+        except sqlite3.Error as error:
+            raise explained(self.where, error) from error
 
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """Open a transaction with BEGIN IMMEDIATE."""
         self._after_fork()
         with self._write_lock:
-            with explaining(self.where, (sqlite3.Error,)):
-                if self._writer is None:
-                    self._writer = self._open()
-                writer = self._writer
-                writer.execute("BEGIN IMMEDIATE")
+            self._in_transaction = True
             try:
-                yield _SqliteTransaction(writer, self.where)
-                with explaining(self.where, (sqlite3.Error,)):
-                    writer.execute("COMMIT")
-            except BaseException:
-                if writer.in_transaction:
-                    writer.execute("ROLLBACK")
-                raise
+                with self._main_lock:
+                    yield from self._transaction()
+            finally:
+                self._in_transaction = False
+
+    def _transaction(self) -> Iterator[Transaction]:
+        unsynced = False
+        with explaining(self.where, (sqlite3.Error,)):
+            if self._main is None:
+                self._main = self._open()
+            connection = self._main
+            if not self._wrote:
+                unsynced = self._begin_unsynced(connection)
+            if not connection.in_transaction:
+                connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield _SqliteTransaction(connection, self.where)
+            with explaining(self.where, (sqlite3.Error,)):
+                connection.execute("COMMIT")
+            self._wrote = True
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        finally:
+            if unsynced:
+                _sync_from_now(connection)
+
+    def _begin_unsynced(self, connection: sqlite3.Connection) -> bool:
+        """Begin a transaction that will not be synced to the disk, if that protects nothing; tell whether.
+
+        The first commit into a write-ahead log syncs the log's head (0.5 to 10 ms), because an older log of the
+        same file may lie beneath it. A log that is still empty covers none; before anything of it goes into the
+        database, which this transaction must not do, all of it is synced.
+        """
+        if not self._log_is_empty():
+            return False
+        # Neither can be set within a transaction, and only within one nobody else can write.
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            if self._log_is_empty():
+                return True
+            connection.execute("ROLLBACK")
+        except BaseException:
+            _sync_from_now(connection)
+            raise
+        _sync_from_now(connection)
+        return False
+
+    def _log_is_empty(self) -> bool:
+        try:
+            return os.stat(self._log).st_size == 0
+        except OSError:
+            return False
 
     def close(self) -> None:
         """Close both connections."""
-        for connection in (self._reader, self._writer):
+        for connection in (self._reader, self._main):
             if connection is not None and self._pid == os.getpid():
                 connection.close()
-        self._reader = self._writer = None
+        self._reader = self._main = None
+        self._wrote = False
+
+
+def _sync_from_now(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
 
 
 class _SqliteTransaction:
@@ -158,12 +227,16 @@ class _SqliteTransaction:
         self._where = where
 
     def run(self, sql: str, parameters: Parameters = NOTHING) -> list[Row]:
-        with explaining(self._where, (sqlite3.Error,)):
+        try:
             return self._connection.execute(sql, parameters or ()).fetchall()
+        except sqlite3.Error as error:
+            raise explained(self._where, error) from error
 
     def many(self, sql: str, rows: Sequence[Parameters]) -> None:
-        with explaining(self._where, (sqlite3.Error,)):
+        try:
             self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise explained(self._where, error) from error
 
 
 def patiently(action: Callable[[], object], *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -185,15 +258,20 @@ def explaining(where: str, kinds: tuple[type[Exception], ...]) -> Iterator[None]
     try:
         yield
     except kinds as error:
-        text = str(error)
-        if "not a database" in text or "malformed" in text:
-            remedy = "it is damaged or not a catalog: move it away, and a new one will be made"
-        elif "locked" in text:
-            remedy = f"another process has kept it busy for {BUSY_S} s: wait for it or end it"
-        elif "full" in text:
-            remedy = "free some space"
-        elif "unable to open" in text or isinstance(error, OSError):
-            remedy = "check that its folder exists and may be written by you"
-        else:
-            remedy = "`mile store verify` checks what can be checked"
-        raise StoreError(f"the catalog {where} cannot be used ({text}); {remedy}") from error
+        raise explained(where, error) from error
+
+
+def explained(where: str, error: Exception) -> StoreError:
+    """Return a database's exception as an error with a remedy."""
+    text = str(error)
+    if "not a database" in text or "malformed" in text:
+        remedy = "it is damaged or not a catalog: move it away, and a new one will be made"
+    elif "locked" in text:
+        remedy = f"another process has kept it busy for {BUSY_S} s: wait for it or end it"
+    elif "full" in text:
+        remedy = "free some space"
+    elif "unable to open" in text or isinstance(error, OSError):
+        remedy = "check that its folder exists and may be written by you"
+    else:
+        remedy = "`mile store verify` checks what can be checked"
+    return StoreError(f"the catalog {where} cannot be used ({text}); {remedy}")
