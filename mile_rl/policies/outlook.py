@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mile_rl.policies.value import Bools, Floats, Indices, Rows, alive_outputs
+from mile_rl.policies.value import Bools, Floats, Indices, alive_outputs
 
 EDIT: Final = 0
 NOTHING: Final = 1
@@ -43,9 +43,9 @@ class Outlook:
     The graph is the union, by signature, of the current version and of the earlier versions that the person
     may return to. Nodes are in topological order: n nodes, m outputs, k takes, s scenarios.
 
-    Owned by who made it. ``compute_ns``, ``size_bytes``, ``load_ns`` and ``seen`` are updated in place as
-    nodes are computed; all else stays. A policy may keep it until the next ``on_iteration`` and writes nothing
-    into it.
+    What is kept and what loading it takes is no part of it: every decision brings that along. Owned by who
+    made it; ``compute_ns`` is updated in place as nodes are computed, all else stays. A policy may keep it until
+    the next ``on_iteration`` and writes nothing into it.
 
     Args:
         iterations: how many iterations of this workflow there were, this one included; >= 1.
@@ -54,8 +54,6 @@ class Outlook:
         take_ptr: int32[n + 1]; node i takes ``take_output[take_ptr[i]:take_ptr[i + 1]]``.
         take_output: int32[k].
         output_node: int32[m], the node that yields each output.
-        size_bytes: int64[m], as an artifact; -1 where unknown.
-        load_ns: float64[m], what loading takes if it is kept; whole numbers.
         stage: int8[n], as ``mile_rl.workflows.edits.STAGES``.
         seen: bool[n], whether the node was computed in an earlier iteration with this very signature.
         p: float64[s], each scenario's probability, given that there is a next iteration; they sum to 1.
@@ -75,8 +73,6 @@ class Outlook:
     take_ptr: Indices
     take_output: Indices
     output_node: Indices
-    size_bytes: Rows
-    load_ns: Floats
     stage: npt.NDArray[np.int8]
     seen: Bools
     p: Floats
@@ -94,8 +90,6 @@ class Outlook:
             "take_ptr": (np.int32, (n + 1,)),
             "take_output": (np.int32, (self.take_output.size,)),
             "output_node": (np.int32, (m,)),
-            "size_bytes": (np.int64, (m,)),
-            "load_ns": (np.float64, (m,)),
             "stage": (np.int8, (n,)),
             "seen": (np.bool_, (n,)),
             "p": (np.float64, (s,)),
@@ -126,9 +120,8 @@ class Outlook:
         early = self.output_node[self.take_output] < takers
         _demand(bool(early.all()), "the nodes are not in topological order")
         _demand(all(0 <= at < m for at in self.position.values()), "position names an unknown output")
-        for name in ("compute_ns", "load_ns"):
-            times = getattr(self, name)
-            _demand(bool(np.isfinite(times).all() and (times >= 0).all()), f"{name} has no time")
+        times = self.compute_ns
+        _demand(bool(np.isfinite(times).all() and (times >= 0).all()), "compute_ns is no time")
 
     def _check_scenarios(self) -> None:
         _demand(self.iterations >= 1, "iterations is less than 1")

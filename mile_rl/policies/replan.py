@@ -7,6 +7,8 @@ the computation of its own node is there a real choice, left to Dinic's algorith
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -84,6 +86,9 @@ def _cut(
     """Load or compute the offered outputs? Return the least cost and the outputs that are loaded."""
     vertex: dict[int, int] = {}  # output o -> its vertex under o, node v under ~v
     keys = [0, 0]  # the reverse, source and sink left out
+    all_loads = [0.0] * len(compute)
+    for node, load_ns in zip(node_of, load):
+        all_loads[node] += load_ns if load_ns >= 0 else math.inf
 
     def reach(key: int) -> int:
         if key not in vertex:
@@ -99,6 +104,8 @@ def _cut(
             for output in taken[starts[node] : starts[node + 1]]:
                 if node_of[output] not in forced:
                     network.add_arc(at, reach(output))
+        elif all_loads[node_of[key]] <= compute[node_of[key]]:
+            network.add_arc(at, network.SINK, int(load[key]))  # to compute it is never cheaper
         else:
             up = reach(~node_of[key])
             network.add_arc(at, up, int(load[key]) if load[key] >= 0 else None)

@@ -7,18 +7,14 @@ import numpy as np
 from mile_rl.planner import UNAVAILABLE, Problem, solve
 from mile_rl.policies.outlook import EDIT, NOTHING, RETURN, Outlook, spread
 
-MS = 1_000_000
-
 
 def outlook_of(
     takes,
     *,
     compute_ns,
-    load_ns=None,
     outputs=None,
     scenarios=((NOTHING, (), 1.0),),
     requested=None,
-    size_bytes=None,
     stop=0.0,
     iterations=3,
     stage=None,
@@ -45,8 +41,6 @@ def outlook_of(
         take_ptr=ptr,
         take_output=take_output,
         output_node=output_node,
-        size_bytes=np.array(size_bytes if size_bytes is not None else [100] * m, dtype=np.int64),
-        load_ns=np.array(load_ns if load_ns is not None else [MS] * m, dtype=np.float64),
         stage=np.array(stage if stage is not None else [0] * n, dtype=np.int8),
         seen=np.zeros(n, dtype=np.bool_),
         p=np.array([p for _, _, p in scenarios], dtype=np.float64),
@@ -59,7 +53,7 @@ def outlook_of(
 
 
 def random_outlook(rng, *, nodes, scenarios=4, dear_loads=0.3):
-    """An outlook with one to three outputs a node, loads now cheaper, now dearer than their node."""
+    """An outlook with one to three outputs a node; and load times, now cheaper, now dearer than their node."""
     outputs = np.repeat(np.arange(nodes), rng.integers(1, 4, nodes)).tolist()
     takes = []
     for node in range(nodes):
@@ -76,19 +70,18 @@ def random_outlook(rng, *, nodes, scenarios=4, dear_loads=0.3):
         roots = rng.choice(nodes, int(rng.integers(1, 3))).tolist() if kind == EDIT else []
         drawn.append((int(kind), tuple(roots), float(p)))
         wanted.append(rng.choice(len(outputs), int(rng.integers(1, 3))).tolist())
-    return outlook_of(
+    outlook = outlook_of(
         takes,
         compute_ns=compute_ns,
-        load_ns=load_ns,
         outputs=outputs,
         scenarios=drawn,
         requested=wanted,
-        size_bytes=rng.integers(0, 1_000, len(outputs)),
         stop=float(rng.random()),
     )
+    return outlook, load_ns.astype(np.float64)
 
 
-def planned_ns(outlook, scenario, held):
+def planned_ns(outlook, load_ns, scenario, held):
     """What the planner needs for a scenario, loading only what is held and valid there."""
     offered = held & ~outlook.invalid[scenario][outlook.output_node]
     children = np.repeat(np.arange(outlook.nodes), np.diff(outlook.take_ptr))
@@ -96,7 +89,7 @@ def planned_ns(outlook, scenario, held):
         Problem(
             compute_ns=outlook.compute_ns.astype(np.int64),
             output_node=outlook.output_node.astype(np.int64),
-            load_ns=np.where(offered, outlook.load_ns.astype(np.int64), UNAVAILABLE),
+            load_ns=np.where(offered, load_ns.astype(np.int64), UNAVAILABLE),
             takes_child=children,
             takes_output=outlook.take_output.astype(np.int64),
             requested=np.flatnonzero(outlook.requested[scenario]),

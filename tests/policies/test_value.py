@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outlooks import MS, outlook_of, planned_ns, random_outlook, version_outputs
+from outlooks import outlook_of, planned_ns, random_outlook, version_outputs
 from policy_contract import artifact
 
 from mile_rl.policies import Budget
@@ -14,6 +14,7 @@ from mile_rl.policies.room import make_room
 from mile_rl.policies.value import appraise, chances, choose_victims, displaced_worth, worths
 
 SEEDS = st.integers(0, 2**32 - 1)
+MS = 1_000_000
 S = 1_000 * MS
 
 
@@ -21,15 +22,15 @@ def graph_of(outlook):
     return outlook.output_node, outlook.take_ptr, outlook.take_output
 
 
-def appraised(outlook, place, *, everything=True, chance=None):
+def appraised(outlook, load_ns, place, *, everything=True):
     rows = len(place)
     value, survival, cost = np.full(rows, -1.0), np.full(rows, -1.0), np.full(outlook.scenarios, -1.0)
     appraise(
         replan,
         outlook.compute_ns,
-        outlook.load_ns,
+        load_ns,
         *graph_of(outlook),
-        outlook.p if chance is None else chance,
+        outlook.p,
         outlook.alive,
         outlook.requested,
         np.array(place, dtype=np.int64),
@@ -44,13 +45,13 @@ def appraised(outlook, place, *, everything=True, chance=None):
 def drawn(seed, *, nodes=8):
     """A random outlook and rows: outputs of it in any order, now and then an artifact that it does not know."""
     rng = np.random.default_rng(seed)
-    outlook = random_outlook(rng, nodes=int(rng.integers(1, nodes + 1)))
+    outlook, load_ns = random_outlook(rng, nodes=int(rng.integers(1, nodes + 1)))
     outputs = outlook.output_node.size
     place = rng.permutation(outputs)[: int(rng.integers(1, outputs + 1))].tolist()
     for row in range(len(place) - 1):
         if rng.random() < 0.15:
             place[row] = -1
-    return rng, outlook, place
+    return rng, outlook, load_ns, place
 
 
 def held_by(outlook, place, without=()):
@@ -62,31 +63,31 @@ def held_by(outlook, place, without=()):
 @settings(max_examples=150, deadline=None)
 @given(seed=SEEDS)
 def test_replanning_costs_what_the_planner_says_and_loads_what_it_costs(seed):
-    rng, outlook, place = drawn(seed, nodes=12)
+    rng, outlook, load_ns, place = drawn(seed, nodes=12)
     held = held_by(outlook, place)
     for j in range(outlook.scenarios):
         offered = held & ~outlook.invalid[j][outlook.output_node]
-        load = np.where(offered, outlook.load_ns, -1.0)
+        load = np.where(offered, load_ns, -1.0)
         loaded = rng.random(load.size) < 0.5  # whatever stood there before
         cost = replan(outlook.compute_ns, load, *graph_of(outlook), outlook.requested[j], loaded)
-        assert cost == planned_ns(outlook, j, held)
+        assert cost == planned_ns(outlook, load_ns, j, held)
         assert not np.any(loaded & ~offered)
         # With nothing but what it says it loads, it is as cheap.
-        assert planned_ns(outlook, j, held & loaded) == cost
+        assert planned_ns(outlook, load_ns, j, held & loaded) == cost
 
 
 @settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_value_is_what_the_planner_saves_on_average(seed):
-    _, outlook, place = drawn(seed)
-    value, survival, cost = appraised(outlook, place)
+    _, outlook, load_ns, place = drawn(seed)
+    value, survival, cost = appraised(outlook, load_ns, place)
     for j in range(outlook.scenarios):
-        assert cost[j] == planned_ns(outlook, j, held_by(outlook, place))
+        assert cost[j] == planned_ns(outlook, load_ns, j, held_by(outlook, place))
     for row, output in enumerate(place):
         expected = alive = 0.0
         for j, p in enumerate(outlook.p):
-            without = planned_ns(outlook, j, held_by(outlook, place, {row}))
-            expected += p * (without - planned_ns(outlook, j, held_by(outlook, place)))
+            without = planned_ns(outlook, load_ns, j, held_by(outlook, place, {row}))
+            expected += p * (without - planned_ns(outlook, load_ns, j, held_by(outlook, place)))
             if output >= 0 and not outlook.invalid[j, outlook.output_node[output]]:
                 alive += p * (output in version_outputs(outlook, j))
         assert value[row] == pytest.approx(expected, rel=1e-12, abs=1e-9)
@@ -96,9 +97,9 @@ def test_value_is_what_the_planner_saves_on_average(seed):
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
 def test_the_candidate_alone_is_valued_as_among_all(seed):
-    _, outlook, place = drawn(seed)
-    all_value, all_survival, all_cost = appraised(outlook, place)
-    value, survival, cost = appraised(outlook, place, everything=False)
+    _, outlook, load_ns, place = drawn(seed)
+    all_value, all_survival, all_cost = appraised(outlook, load_ns, place)
+    value, survival, cost = appraised(outlook, load_ns, place, everything=False)
     assert value[-1] == all_value[-1]
     assert not value[:-1].any()
     np.testing.assert_array_equal(survival, all_survival)
@@ -108,8 +109,8 @@ def test_the_candidate_alone_is_valued_as_among_all(seed):
 @settings(max_examples=100, deadline=None)
 @given(seed=SEEDS)
 def test_several_victims_are_worth_what_losing_them_together_costs(seed):
-    rng, outlook, place = drawn(seed)
-    value, survival, cost = appraised(outlook, place)
+    rng, outlook, load_ns, place = drawn(seed)
+    value, survival, cost = appraised(outlook, load_ns, place)
     rows = len(place)
     worth, weight = np.zeros(rows), np.zeros(rows)
     # Without stop, persistence and background, worth is value: what several are worth is then exact.
@@ -121,7 +122,7 @@ def test_several_victims_are_worth_what_losing_them_together_costs(seed):
     displaced = displaced_worth(
         replan,
         outlook.compute_ns,
-        outlook.load_ns,
+        load_ns,
         *graph_of(outlook),
         outlook.p,
         outlook.alive,
@@ -137,8 +138,8 @@ def test_several_victims_are_worth_what_losing_them_together_costs(seed):
     expected = sum(
         p
         * (
-            planned_ns(outlook, j, held_by(outlook, place, gone))
-            - planned_ns(outlook, j, held_by(outlook, place))
+            planned_ns(outlook, load_ns, j, held_by(outlook, place, gone))
+            - planned_ns(outlook, load_ns, j, held_by(outlook, place))
         )
         for j, p in enumerate(outlook.p)
     )
@@ -175,18 +176,19 @@ class TestByHand:
     """read (10 s) -> clean (5 s) -> fit (20 s); loading anything takes 1 ms."""
 
     takes, compute_ns = [[], [0], [1]], [10 * S, 5 * S, 20 * S]
+    load_ns = np.array([MS, MS, MS], dtype=np.float64)
 
     def outlook(self, *scenarios, **more):
         return outlook_of(self.takes, compute_ns=self.compute_ns, scenarios=scenarios, **more)
 
     def test_a_rerun_loads_the_result_and_needs_nothing_else(self):
-        value, survival, cost = appraised(self.outlook((NOTHING, (), 1.0)), [0, 1, 2])
+        value, survival, cost = appraised(self.outlook((NOTHING, (), 1.0)), self.load_ns, [0, 1, 2])
         # Without the result: load clean (1 ms) and fit (20 s). Clean and read stand behind it, unused.
         assert (value.tolist(), cost.tolist(), survival.tolist()) == ([0, 0, 20 * S], [MS], [1, 1, 1])
 
     def test_each_edit_needs_what_stands_before_it(self):
         outlook = self.outlook((EDIT, (2,), 0.25), (EDIT, (1,), 0.5), (EDIT, (0,), 0.25))
-        value, survival, cost = appraised(outlook, [0, 1])
+        value, survival, cost = appraised(outlook, self.load_ns, [0, 1])
         # Fit edited: clean is loaded; without it, read is loaded and clean made, 5 s more. Clean edited: read
         # is loaded; without it 10 s more, less the load. Read edited: nothing is valid.
         assert value.tolist() == [0.5 * (10 * S - MS), 0.25 * 5 * S]
@@ -195,9 +197,9 @@ class TestByHand:
 
     def test_what_the_candidate_makes_superfluous_counts_as_superfluous(self):
         outlook = self.outlook((EDIT, (2,), 1.0))
-        value, _, _ = appraised(outlook, [0])
+        value, _, _ = appraised(outlook, self.load_ns, [0])
         assert value.tolist() == [10 * S - MS]
-        value, _, _ = appraised(outlook, [0, 1])
+        value, _, _ = appraised(outlook, self.load_ns, [0, 1])
         assert value.tolist() == [0, 5 * S]
 
     def test_an_earlier_version_needs_its_own_nodes_only(self):
@@ -208,20 +210,20 @@ class TestByHand:
             scenarios=((EDIT, (2,), 0.5), (RETURN, (), 0.5)),
             requested=[[2], [1]],
         )
-        value, survival, cost = appraised(outlook, [0, 1, 2])
+        value, survival, cost = appraised(outlook, self.load_ns, [0, 1, 2])
         assert value.tolist() == [0.5 * (10 * S - MS), 0.5 * 5 * S, 0]
         assert survival.tolist() == [1, 0.5, 0]
         assert cost.tolist() == [MS + 4 * S, MS]
 
     def test_two_that_stand_in_for_each_other_are_worth_more_together(self):
-        outlook = self.outlook((EDIT, (2,), 1.0), load_ns=[MS, 6 * S, MS])
+        outlook, load_ns = self.outlook((EDIT, (2,), 1.0)), np.array([MS, 6.0 * S, MS])
         place = np.array([0, 1, -1])
-        value, _, cost = appraised(outlook, place)
+        value, _, cost = appraised(outlook, load_ns, place)
         # Clean from read takes 5 s and 1 ms, loading it 6 s: so clean is not missed, and read by 1 s only.
         assert value.tolist() == [6 * S - 5 * S - MS, 0, 0]
         victims = np.array([True, True, False])
         worth, weight = value.copy(), np.ones(3)
-        arrays = (outlook.compute_ns, outlook.load_ns, *graph_of(outlook), outlook.p)
+        arrays = (outlook.compute_ns, load_ns, *graph_of(outlook), outlook.p)
         more = (outlook.alive, outlook.requested, place, cost, value, worth, weight)
         assert displaced_worth(replan, *arrays, *more, victims) == 10 * S - MS
         victims[1] = False
