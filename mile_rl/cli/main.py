@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mile_rl.cli import explain, history, policies, predict, run, store
+from mile_rl.cli import explain, history, impact, policies, predict, report, run, store
 from mile_rl.cli.demo import command as demo
 
 # Plain help texts: they read the same in a pipe, and rich need not be imported (50 ms).
@@ -16,6 +16,8 @@ app.command()(run.run)
 app.command()(run.plan)
 app.command()(history.log)
 app.command()(history.diff)
+app.command()(impact.impact)
+app.command()(report.report)
 app.command()(explain.explain)
 app.command()(predict.predict)
 app.add_typer(store.app, name="store")

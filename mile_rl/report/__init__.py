@@ -1,0 +1,1 @@
+"""Pages and pictures for people: the DAG, the history, what changed, what it did, MLflow runs."""

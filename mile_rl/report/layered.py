@@ -1,0 +1,221 @@
+"""A layered layout of a DAG, from top to bottom; pure Python, the same picture for the same graph.
+
+Layers by longest path; the order inside layers by barycentre sweeps that keep the fewest crossings; positions
+by isotonic regression: as close to the neighbours' mean as the boxes beside leave room for.
+
+Source: Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System Structures" (1981).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+_SWEEPS = 8
+_ALIGNMENTS = 12
+_BEND_WIDTH = 10.0
+_BEND_WEIGHT = 4.0
+"""A place where a long edge passes a layer pulls harder than a box, so that long edges run straight."""
+
+Bend = tuple[str, str, int]
+"""A passing place: source, target and layer of the edge."""
+
+Item = str | Bend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """What has to be placed.
+
+    Args:
+        name: unique.
+        width: in pixels.
+    """
+
+    name: str
+    width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Where everything stands, in pixels from the upper left corner.
+
+    Args:
+        layer: box -> its layer, 0 at the top.
+        centre: box -> horizontal centre.
+        bends: (source, target) -> the (layer, x) that the edge passes on its way, from above to below.
+        width: of the whole.
+        layers: how many there are.
+    """
+
+    layer: Mapping[str, int]
+    centre: Mapping[str, float]
+    bends: Mapping[tuple[str, str], tuple[tuple[int, float], ...]]
+    width: float
+    layers: int
+
+
+def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: float = 18.0) -> Layout:
+    """Place boxes so that every edge runs downwards.
+
+    Args:
+        boxes: in topological order.
+        edges: (source, target); an edge against that order is left out.
+        gap: between two boxes of a layer.
+
+    Returns:
+        The layout; O(n²) in the number of boxes and bends a layer.
+    """
+    order = {box.name: place for place, box in enumerate(boxes)}
+    kept = [edge for edge in dict.fromkeys(edges) if order[edge[0]] < order[edge[1]]]
+    layer = _layers(list(order), kept)
+    count = max(layer.values(), default=-1) + 1
+    rows: list[list[Item]] = [[] for _ in range(count)]
+    for name in order:
+        rows[layer[name]].append(name)
+    links: list[tuple[Item, Item]] = []
+    for source, target in kept:
+        before: Item = source
+        for passed in range(layer[source] + 1, layer[target]):
+            bend = (source, target, passed)
+            rows[passed].append(bend)
+            links.append((before, bend))
+            before = bend
+        links.append((before, target))
+    ups, downs = _neighbours(links)
+    rows = _fewest_crossings(rows, ups, downs)
+    widths: dict[Item, float] = {box.name: box.width for box in boxes}
+    x = _positions(rows, ups, downs, widths, gap)
+    left = min((x[item] - widths.get(item, _BEND_WIDTH) / 2 for row in rows for item in row), default=0.0)
+    right = max((x[item] + widths.get(item, _BEND_WIDTH) / 2 for row in rows for item in row), default=0.0)
+    return Layout(
+        layer=layer,
+        centre={name: x[name] - left for name in order},
+        bends={
+            (source, target): tuple(
+                (passed, x[source, target, passed] - left)
+                for passed in range(layer[source] + 1, layer[target])
+            )
+            for source, target in kept
+        },
+        width=right - left,
+        layers=count,
+    )
+
+
+def _layers(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
+    """Return the longest path to each box; sources move down to right above their first taker."""
+    layer = dict.fromkeys(names, 0)
+    below: dict[str, list[str]] = {name: [] for name in names}
+    has_input: set[str] = set()
+    for source, target in edges:
+        below[source].append(target)
+        has_input.add(target)
+    for name in names:
+        for target in below[name]:
+            layer[target] = max(layer[target], layer[name] + 1)
+    for name in names:
+        if name not in has_input and below[name]:
+            layer[name] = min(layer[target] for target in below[name]) - 1
+    return layer
+
+
+def _neighbours(links: Sequence[tuple[Item, Item]]) -> tuple[dict[Item, list[Item]], dict[Item, list[Item]]]:
+    ups: dict[Item, list[Item]] = {}
+    downs: dict[Item, list[Item]] = {}
+    for above, below in links:
+        ups.setdefault(below, []).append(above)
+        downs.setdefault(above, []).append(below)
+    return ups, downs
+
+
+def _fewest_crossings(
+    rows: list[list[Item]], ups: Mapping[Item, list[Item]], downs: Mapping[Item, list[Item]]
+) -> list[list[Item]]:
+    best, fewest = [list(row) for row in rows], _crossings(rows, downs)
+    rows = [list(row) for row in rows]
+    for sweep in range(_SWEEPS):
+        if not fewest:
+            break
+        down = sweep % 2 == 0
+        for number in range(1, len(rows)) if down else range(len(rows) - 2, -1, -1):
+            fixed = rows[number - 1] if down else rows[number + 1]
+            place = {item: position for position, item in enumerate(fixed)}
+            towards = ups if down else downs
+            own = {item: position for position, item in enumerate(rows[number])}
+            rows[number].sort(key=lambda item: _mean([place[n] for n in towards.get(item, ())], own[item]))
+        crossings = _crossings(rows, downs)
+        if crossings < fewest:
+            best, fewest = [list(row) for row in rows], crossings
+    return best
+
+
+def _crossings(rows: Sequence[Sequence[Item]], downs: Mapping[Item, list[Item]]) -> int:
+    total = 0
+    for upper, lower in pairwise(rows):
+        place = {item: position for position, item in enumerate(lower)}
+        seen: list[int] = []
+        for item in upper:
+            ends = [place[below] for below in downs.get(item, ())]
+            total += sum(len(seen) - bisect_right(seen, end) for end in ends)
+            for end in ends:
+                insort(seen, end)
+    return total
+
+
+def _positions(
+    rows: Sequence[Sequence[Item]],
+    ups: Mapping[Item, list[Item]],
+    downs: Mapping[Item, list[Item]],
+    widths: Mapping[Item, float],
+    gap: float,
+) -> dict[Item, float]:
+    x: dict[Item, float] = {}
+    starts: list[list[float]] = []
+    for row in rows:
+        at, offsets = 0.0, []
+        for item in row:
+            width = widths.get(item, _BEND_WIDTH)
+            offsets.append(at + width / 2)
+            at += width + gap
+        starts.append(offsets)
+        x.update((item, offset - at / 2) for item, offset in zip(row, offsets))
+    for sweep in range(_ALIGNMENTS):
+        down = sweep % 2 == 0
+        for number in range(len(rows)) if down else range(len(rows) - 1, -1, -1):
+            row, offsets = rows[number], starts[number]
+            wished = [_wish(item, x, ups, downs, down=down) for item in row]
+            weights = [1.0 if isinstance(item, str) else _BEND_WEIGHT for item in row]
+            shifts = _isotonic([wish - offset for wish, offset in zip(wished, offsets)], weights)
+            x.update((item, shift + offset) for item, shift, offset in zip(row, shifts, offsets))
+    return x
+
+
+def _wish(
+    item: Item,
+    x: Mapping[Item, float],
+    ups: Mapping[Item, list[Item]],
+    downs: Mapping[Item, list[Item]],
+    *,
+    down: bool,
+) -> float:
+    first, second = (ups, downs) if down else (downs, ups)
+    near = first.get(item) or second.get(item) or [item]
+    return _mean([x[other] for other in near], x[item])
+
+
+def _isotonic(values: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """Return the non-decreasing sequence that is closest in weighted squares (pool adjacent violators)."""
+    pools: list[tuple[float, float, int]] = []
+    for value, weight in zip(values, weights):
+        pools.append((value, weight, 1))
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            (a, wa, na), (b, wb, nb) = pools[-2:]
+            pools[-2:] = [((a * wa + b * wb) / (wa + wb), wa + wb, na + nb)]
+    return [value for value, _, count in pools for _ in range(count)]
+
+
+def _mean(values: Sequence[float], default: float) -> float:
+    return sum(values) / len(values) if values else default
