@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mile_rl.workflows.edits import Stage
+
+if TYPE_CHECKING:
+    from mile_rl.policies.outlook import Outlook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,8 @@ class Candidate:
             Helix's c_i + sum of c_j.
         load_ns: how long loading it will take, estimated.
         write_ns: how long writing it will take, estimated.
+        allowance_ns: how long writing may take now; 0 where nobody says.
+        ahead_ns: what is still to be computed in this iteration, estimated; 0 where nobody says.
     """
 
     output: str
@@ -40,6 +45,8 @@ class Candidate:
     run_ancestors_ns: int
     load_ns: int
     write_ns: int
+    allowance_ns: int = 0
+    ahead_ns: int = 0
 
     @property
     def saving_ns(self) -> int:
@@ -138,6 +145,20 @@ class Policy(Protocol):
     def name(self) -> str:
         """The name by which settings choose it."""
 
+    @property
+    def needs_outlook(self) -> bool:
+        """Whether it makes use of an outlook; making one is spared for the others."""
+
+    def on_outlook(self, outlook: Outlook) -> None:
+        """Hear what may be run next; after ``on_iteration``, before the iteration's first decision.
+
+        Not every iteration has one: where nothing comes up for decision, none is made.
+
+        Args:
+            outlook: to look at until the next ``on_iteration``, an exception to the rule that no reference to
+                an argument is kept. Its ``compute_ns`` follow what is measured meanwhile.
+        """
+
     def admit(self, candidate: Candidate, kept: Sequence[Kept], budget: Budget) -> Decision:
         """Decide on an output that was just computed.
 
@@ -170,7 +191,12 @@ class Policy(Protocol):
 
 
 class Stateless:
-    """What a policy does that remembers nothing and evicts nothing between iterations."""
+    """What a policy does that remembers nothing, foresees nothing and evicts nothing between iterations."""
+
+    needs_outlook = False
+
+    def on_outlook(self, outlook: Outlook) -> None:
+        """Take no note of it."""
 
     def on_load(self, signature: str) -> None:
         """Take no note of a load."""
@@ -187,7 +213,16 @@ class Stateless:
         """Take up nothing."""
 
 
-_CANDIDATE_COUNTS = ("size_bytes", "compute_ns", "recreation_ns", "run_ancestors_ns", "load_ns", "write_ns")
+_CANDIDATE_COUNTS = (
+    "size_bytes",
+    "compute_ns",
+    "recreation_ns",
+    "run_ancestors_ns",
+    "load_ns",
+    "write_ns",
+    "allowance_ns",
+    "ahead_ns",
+)
 
 
 def _no_negatives(record: object, names: tuple[str, ...]) -> None:

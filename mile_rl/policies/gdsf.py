@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mile_rl.policies import words
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept
 from mile_rl.policies.density import density
 from mile_rl.policies.room import make_room
+
+if TYPE_CHECKING:
+    from mile_rl.policies.outlook import Outlook
 
 
 class Gdsf:
@@ -24,6 +27,7 @@ class Gdsf:
     """
 
     name = "gdsf"
+    needs_outlook = False
 
     def __init__(self) -> None:
         self._inflation = 0.0
@@ -55,6 +59,9 @@ class Gdsf:
     def priority(self, artifact: Kept) -> float:
         """Return an artifact's priority now."""
         return self._base.get(artifact.signature, 0.0) + (artifact.loads + 1) * density(artifact)
+
+    def on_outlook(self, outlook: Outlook) -> None:
+        """Take no note of it: the past is all that counts here."""
 
     def on_load(self, signature: str) -> None:
         """Renew the artifact's inflation: it is in use."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mile_rl.policies import words
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept, Policy
 from mile_rl.policies.ledger import Ledger, Terms
+
+if TYPE_CHECKING:
+    from mile_rl.policies.outlook import Outlook
 
 
 class Guard:
@@ -111,6 +114,16 @@ class Guard:
         with self._lock:
             self._ledger.written_ns += _not_negative("write_ns", write_ns)
             self._pending_ns.pop(signature, None)
+
+    @property
+    def needs_outlook(self) -> bool:
+        """Whether the policy makes use of an outlook."""
+        return self.policy.needs_outlook
+
+    def on_outlook(self, outlook: Outlook) -> None:
+        """Tell the policy."""
+        with self._lock:
+            self.policy.on_outlook(outlook)
 
     def on_load(self, signature: str) -> None:
         """Tell the policy."""

@@ -49,6 +49,7 @@ RATIOS: Final = (
 
 SHARES: Final = (
     "survival",
+    "reuse",
     "own_edit",
     "lineage_edit",
     "stop",
@@ -125,7 +126,8 @@ def surroundings(
 def observe(
     value_ns: Floats,
     worth_ns: Floats,
-    survival: Floats,
+    survival: float,
+    reuse: float,
     size_bytes: Rows,
     victims: Bools,
     room: bool,
@@ -161,7 +163,8 @@ def observe(
     Args:
         value_ns: float64[r], from ``appraise`` of everything.
         worth_ns: float64[r], from ``worths``; before any multiplier of this candidate.
-        survival: float64[r].
+        survival: the candidate's, from ``appraise``.
+        reuse: likewise.
         size_bytes: int64[r].
         victims: bool[r], from ``choose_victims``.
         room: whether those make enough room (or none is missing).
@@ -229,20 +232,20 @@ def observe(
     likely = chance[chance > 0]
     at = _SHARES_AT
     out[at:_COUNTS_AT] = 0.0
-    out[at], out[at + 1], out[at + 2] = survival[last], own_edit, lineage_edit
-    out[at + 3], out[at + 4], out[at + 5] = stop, nothing, returning
+    out[at], out[at + 1], out[at + 2], out[at + 3] = survival, reuse, own_edit, lineage_edit
+    out[at + 4], out[at + 5], out[at + 6] = stop, nothing, returning
     if likely.shape[0] > 1:
-        out[at + 6] = -(likely * np.log(likely)).sum() / np.log(float(likely.shape[0]))
+        out[at + 7] = -(likely * np.log(likely)).sum() / np.log(float(likely.shape[0]))
     if total_bytes > 0:
-        out[at + 7] = max(0.0, float(total_bytes - used_bytes)) / total_bytes
-    out[at + 8] = 1.0 if size_bytes[last] <= total_bytes - used_bytes else 0.0
-    out[at + 9] = 1.0 if room else 0.0
+        out[at + 8] = max(0.0, float(total_bytes - used_bytes)) / total_bytes
+    out[at + 9] = 1.0 if size_bytes[last] <= total_bytes - used_bytes else 0.0
+    out[at + 10] = 1.0 if room else 0.0
     if last > 0:
-        out[at + 10] = lower.sum() / last
-        out[at + 11] = sizes[lower].sum() / kept_bytes
-    out[at + 12] = depth
-    out[at + 13] = 1.0 if seen else 0.0
-    out[at + 14 + stage] = 1.0
+        out[at + 11] = lower.sum() / last
+        out[at + 12] = sizes[lower].sum() / kept_bytes
+    out[at + 13] = depth
+    out[at + 14] = 1.0 if seen else 0.0
+    out[at + 15 + stage] = 1.0
 
     counts = np.empty(SIZE - _COUNTS_AT, dtype=np.float64)
     counts[0], counts[1], counts[2], counts[3] = iterations, nodes, takers, last

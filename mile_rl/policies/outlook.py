@@ -146,6 +146,26 @@ class Outlook:
         return {name: getattr(self, name) for name in names}
 
 
+def no_outlook() -> Outlook:
+    """Return the outlook of one who knows nothing: without nodes and scenarios."""
+    return Outlook(
+        iterations=1,
+        position={},
+        compute_ns=np.zeros(0),
+        take_ptr=np.zeros(1, dtype=np.int32),
+        take_output=np.zeros(0, dtype=np.int32),
+        output_node=np.zeros(0, dtype=np.int32),
+        stage=np.zeros(0, dtype=np.int8),
+        seen=np.zeros(0, dtype=np.bool_),
+        p=np.zeros(0),
+        kind=np.zeros(0, dtype=np.int8),
+        edited=np.zeros((0, 0), dtype=np.bool_),
+        invalid=np.zeros((0, 0), dtype=np.bool_),
+        requested=np.zeros((0, 0), dtype=np.bool_),
+        stop=0.0,
+    )
+
+
 def spread(roots: Bools, output_node: Indices, take_ptr: Indices, take_output: Indices) -> Bools:
     """Return the nodes that edits of ``roots`` change, theirs and all that depends on them.
 

@@ -10,6 +10,7 @@ from mile_rl.errors import SettingsError
 from mile_rl.policies.all import KeepAll
 from mile_rl.policies.base import Policy
 from mile_rl.policies.density import Density
+from mile_rl.policies.expected import Expected
 from mile_rl.policies.gdsf import Gdsf
 from mile_rl.policies.helix import Helix
 from mile_rl.policies.lru import Lru
@@ -22,6 +23,7 @@ POLICIES: Final[dict[str, Callable[[], Policy]]] = {
     "lru": Lru,
     "gdsf": Gdsf,
     "density": Density,
+    "expected": Expected,
 }
 
 DEFAULT: Final = "gdsf"

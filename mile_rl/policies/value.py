@@ -88,9 +88,10 @@ def appraise(
     everything: bool,
     value_ns: Floats,
     survival: Floats,
+    reuse: Floats,
     cost_ns: Floats,
 ) -> None:
-    """Compute what having each artifact saves in the next iteration, and how probably it stays valid.
+    """Compute what having each artifact saves in the next iteration, and how probably it stays and is of use.
 
     Value: sum over scenarios of chance x (least cost without the artifact - least cost with it), each from a
     store that holds all the rows otherwise, the candidate included: so an artifact that the candidate makes
@@ -112,6 +113,8 @@ def appraise(
         value_ns: float64[r], overwritten: the value; 0 for unknown rows, and for all but the last row unless
             ``everything``.
         survival: float64[r], overwritten: the probability that it is valid in the next iteration.
+        reuse: float64[r], overwritten: the probability that the next iteration is faster for it; known where
+            the value is.
         cost_ns: float64[s], overwritten: each scenario's least cost with all rows; where not ``everything``,
             0 for the scenarios in which the last row is not valid.
     """
@@ -125,6 +128,7 @@ def appraise(
             held[place[r]] = True
             row_of[place[r]] = r
     value_ns[:] = 0.0
+    reuse[:] = 0.0
     cost_ns[:] = 0.0
     living = np.zeros(outputs, dtype=np.float64)
     loaded = np.zeros(outputs, dtype=np.bool_)
@@ -145,7 +149,9 @@ def appraise(
                 load[o] = -1.0
                 without = replan(compute_ns, load, output_node, take_ptr, take_output, wanted, other)
                 load[o] = had_ns
-                value_ns[row_of[o]] += chance[j] * (without - cost)
+                if without > cost:
+                    value_ns[row_of[o]] += chance[j] * (without - cost)
+                    reuse[row_of[o]] += chance[j]
     for r in range(rows):
         survival[r] = living[place[r]] if place[r] >= 0 else 0.0
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from mile_rl.policies.base import Candidate, Kept
 
 _NAMED_VICTIMS = 3
+_LEAST_CHANCE = 0.01
 
 
 def duration(ns: float) -> str:
@@ -33,6 +34,15 @@ def size(size_bytes: float) -> str:
         if size_bytes >= unit_bytes:
             return f"{_short(size_bytes / unit_bytes)} {unit}"
     return f"{size_bytes:.0f} B"
+
+
+def chance(p: float) -> str:
+    """Return a probability in words.
+
+    >>> chance(0.62), chance(0.003), chance(1)
+    ('62 % likely', 'less than 1 % likely', '100 % likely')
+    """
+    return f"{100 * p:.0f} % likely" if p >= _LEAST_CHANCE or not p else "less than 1 % likely"
 
 
 def comparison(candidate: Candidate) -> str:

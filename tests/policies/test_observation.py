@@ -15,7 +15,8 @@ def observed(**changes):
     figures = {
         "value_ns": np.array([1e9, 2e9]),
         "worth_ns": np.array([1e9, 4e9]),
-        "survival": np.array([0.5, 0.75]),
+        "survival": 0.75,
+        "reuse": 0.7,
         "size_bytes": np.array([100, 200]),
         "victims": np.array([False, False]),
         "room": True,
@@ -63,7 +64,13 @@ def test_a_case_by_hand():
     assert seen["size_to_median"] == pytest.approx(np.log10(2) / 4)
     assert seen["density_to_mean"] == pytest.approx(np.log10(2) / 4)
     assert seen["read_bandwidth"] == pytest.approx(np.log10(200 / 1e6 / 0.5) / 4)
-    for name, share in {"survival": 0.75, "own_edit": 0.25, "lineage_edit": 0.4, "stop": 0.1}.items():
+    for name, share in {
+        "survival": 0.75,
+        "reuse": 0.7,
+        "own_edit": 0.25,
+        "lineage_edit": 0.4,
+        "stop": 0.1,
+    }.items():
         assert seen[name] == pytest.approx(share)
     assert (seen["nothing"], seen["returning"]) == pytest.approx((0.2, 0.3))
     assert (seen["uncertainty"], seen["free"]) == pytest.approx((1.0, 0.9))
@@ -99,7 +106,8 @@ def test_it_is_finite_and_bounded_whatever_happens(data):
     seen = observed(
         value_ns=times(kept + 1),
         worth_ns=times(kept + 1),
-        survival=np.full(kept + 1, data.draw(CHANCE)),
+        survival=data.draw(CHANCE),
+        reuse=data.draw(CHANCE),
         size_bytes=np.array(sizes),
         victims=victims,
         room=data.draw(st.booleans()),

@@ -24,7 +24,8 @@ def graph_of(outlook):
 
 def appraised(outlook, load_ns, place, *, everything=True):
     rows = len(place)
-    value, survival, cost = np.full(rows, -1.0), np.full(rows, -1.0), np.full(outlook.scenarios, -1.0)
+    value, survival, reuse = (np.full(rows, -1.0) for _ in range(3))
+    cost = np.full(outlook.scenarios, -1.0)
     appraise(
         replan,
         outlook.compute_ns,
@@ -37,9 +38,10 @@ def appraised(outlook, load_ns, place, *, everything=True):
         everything,
         value,
         survival,
+        reuse,
         cost,
     )
-    return value, survival, cost
+    return value, survival, reuse, cost
 
 
 def drawn(seed, *, nodes=8):
@@ -80,27 +82,30 @@ def test_replanning_costs_what_the_planner_says_and_loads_what_it_costs(seed):
 @given(seed=SEEDS)
 def test_value_is_what_the_planner_saves_on_average(seed):
     _, outlook, load_ns, place = drawn(seed)
-    value, survival, cost = appraised(outlook, load_ns, place)
+    value, survival, reuse, cost = appraised(outlook, load_ns, place)
     for j in range(outlook.scenarios):
         assert cost[j] == planned_ns(outlook, load_ns, j, held_by(outlook, place))
     for row, output in enumerate(place):
-        expected = alive = 0.0
+        expected = alive = used = 0.0
         for j, p in enumerate(outlook.p):
             without = planned_ns(outlook, load_ns, j, held_by(outlook, place, {row}))
-            expected += p * (without - planned_ns(outlook, load_ns, j, held_by(outlook, place)))
+            saved = without - planned_ns(outlook, load_ns, j, held_by(outlook, place))
+            expected += p * saved
+            used += p * (saved > 0)
             if output >= 0 and not outlook.invalid[j, outlook.output_node[output]]:
                 alive += p * (output in version_outputs(outlook, j))
         assert value[row] == pytest.approx(expected, rel=1e-12, abs=1e-9)
         assert survival[row] == pytest.approx(alive, abs=1e-12)
+        assert reuse[row] == pytest.approx(used, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(seed=SEEDS)
 def test_the_candidate_alone_is_valued_as_among_all(seed):
     _, outlook, load_ns, place = drawn(seed)
-    all_value, all_survival, all_cost = appraised(outlook, load_ns, place)
-    value, survival, cost = appraised(outlook, load_ns, place, everything=False)
-    assert value[-1] == all_value[-1]
+    all_value, all_survival, all_reuse, all_cost = appraised(outlook, load_ns, place)
+    value, survival, reuse, cost = appraised(outlook, load_ns, place, everything=False)
+    assert (value[-1], reuse[-1]) == (all_value[-1], all_reuse[-1])
     assert not value[:-1].any()
     np.testing.assert_array_equal(survival, all_survival)
     assert all(c in (0.0, full) for c, full in zip(cost, all_cost))
@@ -110,7 +115,7 @@ def test_the_candidate_alone_is_valued_as_among_all(seed):
 @given(seed=SEEDS)
 def test_several_victims_are_worth_what_losing_them_together_costs(seed):
     rng, outlook, load_ns, place = drawn(seed)
-    value, survival, cost = appraised(outlook, load_ns, place)
+    value, survival, _, cost = appraised(outlook, load_ns, place)
     rows = len(place)
     worth, weight = np.zeros(rows), np.zeros(rows)
     # Without stop, persistence and background, worth is value: what several are worth is then exact.
@@ -182,24 +187,25 @@ class TestByHand:
         return outlook_of(self.takes, compute_ns=self.compute_ns, scenarios=scenarios, **more)
 
     def test_a_rerun_loads_the_result_and_needs_nothing_else(self):
-        value, survival, cost = appraised(self.outlook((NOTHING, (), 1.0)), self.load_ns, [0, 1, 2])
+        value, survival, reuse, cost = appraised(self.outlook((NOTHING, (), 1.0)), self.load_ns, [0, 1, 2])
         # Without the result: load clean (1 ms) and fit (20 s). Clean and read stand behind it, unused.
         assert (value.tolist(), cost.tolist(), survival.tolist()) == ([0, 0, 20 * S], [MS], [1, 1, 1])
+        assert reuse.tolist() == [0, 0, 1]
 
     def test_each_edit_needs_what_stands_before_it(self):
         outlook = self.outlook((EDIT, (2,), 0.25), (EDIT, (1,), 0.5), (EDIT, (0,), 0.25))
-        value, survival, cost = appraised(outlook, self.load_ns, [0, 1])
+        value, survival, reuse, cost = appraised(outlook, self.load_ns, [0, 1])
         # Fit edited: clean is loaded; without it, read is loaded and clean made, 5 s more. Clean edited: read
         # is loaded; without it 10 s more, less the load. Read edited: nothing is valid.
         assert value.tolist() == [0.5 * (10 * S - MS), 0.25 * 5 * S]
-        assert survival.tolist() == [0.75, 0.25]
+        assert (survival.tolist(), reuse.tolist()) == ([0.75, 0.25], [0.5, 0.25])
         assert cost.tolist() == [MS + 20 * S, MS + 25 * S, 35 * S]
 
     def test_what_the_candidate_makes_superfluous_counts_as_superfluous(self):
         outlook = self.outlook((EDIT, (2,), 1.0))
-        value, _, _ = appraised(outlook, self.load_ns, [0])
+        value, *_ = appraised(outlook, self.load_ns, [0])
         assert value.tolist() == [10 * S - MS]
-        value, _, _ = appraised(outlook, self.load_ns, [0, 1])
+        value, *_ = appraised(outlook, self.load_ns, [0, 1])
         assert value.tolist() == [0, 5 * S]
 
     def test_an_earlier_version_needs_its_own_nodes_only(self):
@@ -210,15 +216,15 @@ class TestByHand:
             scenarios=((EDIT, (2,), 0.5), (RETURN, (), 0.5)),
             requested=[[2], [1]],
         )
-        value, survival, cost = appraised(outlook, self.load_ns, [0, 1, 2])
+        value, survival, reuse, cost = appraised(outlook, self.load_ns, [0, 1, 2])
         assert value.tolist() == [0.5 * (10 * S - MS), 0.5 * 5 * S, 0]
-        assert survival.tolist() == [1, 0.5, 0]
+        assert (survival.tolist(), reuse.tolist()) == ([1, 0.5, 0], [0.5, 0.5, 0])
         assert cost.tolist() == [MS + 4 * S, MS]
 
     def test_two_that_stand_in_for_each_other_are_worth_more_together(self):
         outlook, load_ns = self.outlook((EDIT, (2,), 1.0)), np.array([MS, 6.0 * S, MS])
         place = np.array([0, 1, -1])
-        value, _, cost = appraised(outlook, load_ns, place)
+        value, _, _, cost = appraised(outlook, load_ns, place)
         # Clean from read takes 5 s and 1 ms, loading it 6 s: so clean is not missed, and read by 1 s only.
         assert value.tolist() == [6 * S - 5 * S - MS, 0, 0]
         victims = np.array([True, True, False])
