@@ -17,6 +17,7 @@ import mmap
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from mile_rl.errors import StoreError
 from mile_rl.store.codecs.base import Refused
@@ -31,16 +32,22 @@ GROW_BYTES = 1 << 20
 """Where the size is unknown, at least this much is reserved at a time, if there is room."""
 
 
+class AlreadyKept(Refused):
+    """Another process has stored an artifact of this signature."""
+
+
 class Claim:
     """Bytes reserved for one file that is being written.
 
     Args:
         ledger: of the store.
+        signature: of the artifact that the file is for.
         expected_bytes: what to reserve at first, if there is room.
     """
 
-    def __init__(self, ledger: Ledger, expected_bytes: int) -> None:
+    def __init__(self, ledger: Ledger, signature: str, expected_bytes: int) -> None:
         self._ledger = ledger
+        self.signature = signature
         self._expected_bytes = expected_bytes
         self._descriptor = -1
         self.reserved_bytes = 0
@@ -51,6 +58,7 @@ class Claim:
         """Reserve so much in all and return the file's descriptor.
 
         Raises:
+            AlreadyKept: nobody needs the file.
             Refused: the budget has no room for it.
         """
         if total_bytes > self.reserved_bytes or self.path is None:
@@ -105,9 +113,13 @@ class Ledger:
         """Raise a claim to ``wanted_bytes`` in all, or to ``least_bytes`` where there is no more room.
 
         Raises:
+            AlreadyKept: there is an artifact of the claim's signature; asked when the claim is new.
             Refused: there is not even room for the least.
         """
         with self._connector.writing() as transaction:
+            row: dict[str, Any] = {"signature": claim.signature}
+            if claim.path is None and transaction.run(_KNOWN, row):
+                raise AlreadyKept("already in the store")
             free = self.budget_bytes - _total(transaction) + claim.reserved_bytes
             if free < least_bytes:
                 used = self.budget_bytes - free
@@ -136,7 +148,7 @@ class Ledger:
         names = {"signature": artifact.signature, "content": artifact.content, "path": path.name}
         claim.moving = True
         with self._connector.writing() as transaction:
-            known = transaction.run("SELECT 1 FROM artifacts WHERE signature = :signature", names)
+            known = transaction.run(_KNOWN, names)
             if known:
                 remove(path)
             elif transaction.run("SELECT 1 FROM contents WHERE content = :content", names):
@@ -279,6 +291,7 @@ def _leave(transaction: Transaction, signature: str) -> int:
     return int(size_bytes)
 
 
+_KNOWN = "SELECT 1 FROM artifacts WHERE signature = :signature"
 _INSERT_ARTIFACT = """
 INSERT INTO artifacts VALUES (
     :signature, :content, :codec, :codec_version, :workflow, :node, :output, :operator, :stage, :code,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -198,26 +199,28 @@ class Store:
                 kept=kept, size_bytes=size_bytes, elapsed_ns=elapsed_ns, codec=codec, reason=reason
             )
 
+        name = ""
         try:
+            try:
+                for codec in candidates(value):
+                    name = codec.name
+                    with contextlib.suppress(NotExact):
+                        size_bytes = self._encode(
+                            codec, signature, value, meta, deadline_ns, unchanged, on_progress
+                        )
+                        return result(True, size_bytes, name)
+                reason = "no codec takes it"
+            except Refused as refusal:
+                reason = str(refusal)
+            except NotStorable as error:
+                name, reason = "", f"cannot be stored exactly: {error}"
             known = self.catalog.artifacts_for([signature]).get(signature)
             if known is not None:
                 return result(True, known.size_bytes, known.codec, "already in the store")
-            for codec in candidates(value):
-                try:
-                    size_bytes = self._encode(
-                        codec, signature, value, meta, deadline_ns, unchanged, on_progress
-                    )
-                except NotExact:
-                    continue
-                except Refused as refusal:
-                    return result(False, 0, codec.name, str(refusal))
-                return result(True, size_bytes, codec.name)
-        except NotStorable as error:
-            return result(False, 0, "", f"cannot be stored exactly: {error}")
+            return result(False, 0, name, reason)
         except (StoreError, OSError, MemoryError) as error:
             log.warning("%s.%s was not kept: %s", meta.node, meta.output, one_line(error))
             return result(False, 0, "", one_line(error))
-        return result(False, 0, "", "no codec takes it")
 
     def _encode(
         self,
@@ -231,7 +234,7 @@ class Store:
     ) -> int:
         """Write a value with one codec and enter it; return its size."""
         expected_bytes = codec.estimate_bytes(value) or 0
-        claim = Claim(self._ledger, expected_bytes)
+        claim = Claim(self._ledger, signature, expected_bytes)
         try:
             sink = Sink(
                 claim.cover,

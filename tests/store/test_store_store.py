@@ -72,6 +72,16 @@ def test_second_put_of_a_signature_keeps_the_first(store: Store) -> None:
     assert store.get("s").value == 1
 
 
+def test_value_that_is_in_the_store_is_not_written_again(open_store: Open) -> None:
+    def refuse(descriptor: int, data: Any) -> int:
+        raise AssertionError("something was written")
+
+    open_store().put("s", array(100_000), meta=META)
+    again = open_store(write=refuse).put("s", array(100_000), meta=META)
+    assert (again.kept, again.reason) == (True, "already in the store")
+    assert open_store().info().reserved_bytes == 0
+
+
 def test_value_beyond_the_budget_is_refused_and_leaves_nothing(open_store: Open, tmp_path: Path) -> None:
     store = open_store(budget_bytes=10_000)
     assert store.put("a", array(6000), meta=META).kept
@@ -345,6 +355,7 @@ def test_failure_of_the_catalog_is_a_reason_and_no_exception(
 
     store.put("s", 1, meta=META)
     monkeypatch.setattr(store.catalog.connector, "read", broken)
+    monkeypatch.setattr(store.catalog.connector, "writing", broken)
     assert "broken" in store.put("t", 1, meta=META).reason
     assert "broken" in store.get("s").reason
 
