@@ -32,6 +32,10 @@ DECIDING_SHARE = 0.01
 """Deciding may take 5 ms and 1 % of the time that operators took; beyond that, cheaper estimates are used."""
 
 
+FEW = 16
+"""So many ancestors are summed up one by one, sooner than by an array."""
+
+
 class Fate:
     """What became of one output in this iteration."""
 
@@ -237,7 +241,9 @@ class IterationKeeper:
     def _ask(self, output: Output, candidate: Candidate, fate: Fate) -> bool:
         prepared = self._prepared
         if self._used_bytes is None:
-            self._used_bytes = prepared.store.used_bytes()
+            # What others have added since the plan was made the store knows, and refuses what does not fit.
+            contents = {a.content: a.size_bytes for key, a in prepared.artifacts.items() if key in self._kept}
+            self._used_bytes = sum(contents.values())
         total_bytes = prepared.store.budget_bytes
         budget = Budget(total_bytes=total_bytes, used_bytes=min(self._used_bytes, total_bytes))
         decision = prepared.guard.admit(candidate, tuple(self._kept.values()), budget)
@@ -394,6 +400,14 @@ class IterationKeeper:
 
     def _made_within(self, node: str) -> int:
         """Return the time of a node and of all its ancestors that this iteration ran or loaded."""
+        made_by = self._made_by[node]
+        if made_by.bit_count() <= FEW:
+            ns = 0
+            while made_by:
+                at = made_by.bit_length() - 1
+                ns += int(self._made_ns[at])
+                made_by ^= 1 << at
+            return ns
         count = len(self._made_ns)
         bits = np.frombuffer(self._made_by[node].to_bytes((count + 7) // 8, "little"), dtype=np.uint8)
         return int(self._made_ns[np.unpackbits(bits, bitorder="little", count=count).view(np.bool_)].sum())
