@@ -85,7 +85,7 @@ class Bank(Sequence[Script]):
             ScriptError: the file is not a bank, is damaged, or was written by another version.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
                 told = json.loads(bytes(file["told"]))
                 if told["format"] != FORMAT:
                     raise ScriptError(
@@ -94,7 +94,7 @@ class Bank(Sequence[Script]):
                     )
                 arrays = {name: file[name] for name in AXES}
                 starts = {name: file[f"{name}.start"].tolist() for name in AXES}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise ScriptError(
                 f"{path} is no bank of scripts ({type(error).__name__}: {error}): "
                 "make one with `python -m envs make --out FILE`"
