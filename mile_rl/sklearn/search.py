@@ -1,0 +1,229 @@
+"""scikit-learn's searches, with every prefix that candidates have in common computed once a fold."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import joblib
+from sklearn import model_selection
+
+from mile_rl.sklearn.rebind import rebound
+from mile_rl.sklearn.session import Session
+from mile_rl.sklearn.sharing import Counts
+
+_STORE: list[Any] = [str, os.PathLike, None]
+
+
+class _Shared:
+    """What both searches do differently from scikit-learn's; stands before one of them in the bases."""
+
+    store: str | Path | None
+    estimator: Any
+    _session: Session | None = None
+
+    def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
+        """Run the search; see scikit-learn. What was computed, shared and loaded stands in ``counts_``."""
+        plain: Callable[..., Any] = super().fit.__func__  # type: ignore[misc]
+        with Session(self.store) as session, threads():
+            self._session = session
+            try:
+                rebound(plain, "_fit_and_score", session.fit_and_score)(self, X, y, **params)
+            finally:
+                del self._session
+        self.counts_: Counts = session.counts
+        return self
+
+    def _expecting(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the same function, which tells the session first what it is asked to evaluate."""
+
+        @functools.wraps(evaluate)
+        def evaluating(candidate_params: Iterable[Mapping[str, Any]], *args: Any, **kwargs: Any) -> Any:
+            candidates = list(candidate_params)
+            if self._session is not None:
+                self._session.expect(self.estimator, candidates)
+            return evaluate(candidates, *args, **kwargs)
+
+        return evaluating
+
+
+class GridSearchCV(_Shared, model_selection.GridSearchCV):  # type: ignore[misc]
+    """``sklearn.model_selection.GridSearchCV`` whose candidates share their pipelines' common prefixes.
+
+    Signature, attributes and results are scikit-learn's: ``cv_results_`` is equal to the last bit, apart from
+    times, for the same seeds, and for estimators without ``random_state`` too where ``n_jobs`` is 1 (these are
+    computed each time, in scikit-learn's order). It is scikit-learn's own code that runs the search; the
+    estimators it runs are told apart by their parameters, their code and the data that they are given.
+
+    Args:
+        estimator: as for scikit-learn. ``Pipeline`` (with ``memory=None``), ``FeatureUnion`` and
+            ``ColumnTransformer`` are shared step by step, nested ones too; anything else as a whole.
+        param_grid: as for scikit-learn.
+        scoring: as for scikit-learn.
+        n_jobs: as for scikit-learn, but always in threads: processes could not share.
+        refit: as for scikit-learn; the refit itself is plain.
+        cv: as for scikit-learn.
+        verbose: as for scikit-learn; above 1, no score comes from the store.
+        pre_dispatch: as for scikit-learn.
+        error_score: as for scikit-learn.
+        return_train_score: as for scikit-learn.
+        store: where steps and scores are kept beyond this search, so that the next one computes only what is
+            new: "project" for the project that the working directory belongs to, a folder of another one,
+            or None for nowhere.
+
+    Attributes:
+        counts_: what was computed, shared and loaded; :class:`~mile_rl.sklearn.Counts`.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> pipe = make_pipeline(StandardScaler(), LogisticRegression())
+        >>> search = GridSearchCV(pipe, {"logisticregression__C": [0.1, 1, 10]}, store=None)
+        >>> search.fit(*load_iris(return_X_y=True)).best_params_
+        {'logisticregression__C': 1}
+        >>> search.counts_.computed  # a scaler's fit and its transform of the test rows, on 5 folds
+        10
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **model_selection.GridSearchCV._parameter_constraints,
+        "store": _STORE,
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_grid: Any,
+        *,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        error_score: Any = float("nan"),
+        return_train_score: bool = False,
+        store: str | Path | None = "project",
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_grid,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.store = store
+
+    @functools.wraps(model_selection.GridSearchCV._run_search)
+    def _run_search(self, evaluate_candidates: Any, **kwargs: Any) -> Any:
+        return super()._run_search(self._expecting(evaluate_candidates), **kwargs)
+
+
+class RandomizedSearchCV(_Shared, model_selection.RandomizedSearchCV):  # type: ignore[misc]
+    """``sklearn.model_selection.RandomizedSearchCV`` whose candidates share common prefixes.
+
+    See :class:`GridSearchCV` for what is shared and what is equal.
+
+    Args:
+        estimator: see :class:`GridSearchCV`.
+        param_distributions: as for scikit-learn.
+        n_iter: as for scikit-learn.
+        scoring: as for scikit-learn.
+        n_jobs: see :class:`GridSearchCV`.
+        refit: see :class:`GridSearchCV`.
+        cv: as for scikit-learn.
+        verbose: see :class:`GridSearchCV`.
+        pre_dispatch: as for scikit-learn.
+        random_state: as for scikit-learn.
+        error_score: as for scikit-learn.
+        return_train_score: as for scikit-learn.
+        store: see :class:`GridSearchCV`.
+
+    Attributes:
+        counts_: what was computed, shared and loaded; :class:`~mile_rl.sklearn.Counts`.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **model_selection.RandomizedSearchCV._parameter_constraints,
+        "store": _STORE,
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        param_distributions: Any,
+        *,
+        n_iter: int = 10,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        refit: Any = True,
+        cv: Any = None,
+        verbose: int = 0,
+        pre_dispatch: Any = "2*n_jobs",
+        random_state: Any = None,
+        error_score: Any = float("nan"),
+        return_train_score: bool = False,
+        store: str | Path | None = "project",
+    ) -> None:
+        super().__init__(
+            estimator,
+            param_distributions,
+            n_iter=n_iter,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            refit=refit,
+            cv=cv,
+            verbose=verbose,
+            pre_dispatch=pre_dispatch,
+            random_state=random_state,
+            error_score=error_score,
+            return_train_score=return_train_score,
+        )
+        self.store = store
+
+    @functools.wraps(model_selection.RandomizedSearchCV._run_search)
+    def _run_search(self, evaluate_candidates: Any, **kwargs: Any) -> Any:
+        return super()._run_search(self._expecting(evaluate_candidates), **kwargs)
+
+
+def cross_validate(
+    estimator: Any, X: Any, y: Any = None, *, store: str | Path | None = "project", **options: Any
+) -> dict[str, Any]:
+    """Do what ``sklearn.model_selection.cross_validate`` does, computing only what no earlier call has.
+
+    Folds share nothing with one another, so a first call costs what scikit-learn's does. After a change of
+    one step of a pipeline, what comes before it is taken from the store.
+
+    Args:
+        estimator: as for scikit-learn.
+        X: as for scikit-learn.
+        y: as for scikit-learn.
+        store: see :class:`GridSearchCV`.
+        **options: groups, scoring, cv, n_jobs, verbose, params, pre_dispatch, return_train_score,
+            return_estimator, return_indices and error_score, as for scikit-learn.
+
+    Returns:
+        Scikit-learn's dict. The times are those of the call that computed the scores.
+    """
+    with Session(store) as session, threads():
+        validate = rebound(model_selection.cross_validate, "_fit_and_score", session.fit_and_score)
+        scores: dict[str, Any] = validate(estimator, X, y, **options)
+        return scores
+
+
+@contextmanager
+def threads() -> Iterator[None]:
+    """Have joblib run what it runs at once in threads of this process."""
+    with joblib.parallel_config(backend="threading"):
+        yield
