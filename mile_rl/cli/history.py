@@ -15,6 +15,7 @@ from mile_rl.cli.options import Json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mile_rl.engine.history import Comparison
     from mile_rl.store.records import Iteration
 
 Workflow = Annotated[
@@ -66,25 +67,46 @@ def diff(
     a: Annotated[str, Which],
     b: Annotated[str, Which],
     workflow: Workflow = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the nodes added, removed and changed as SVG.")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write picture, metrics and times as one HTML page.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Tell the edits between two iterations.
+    """Tell the edits between two iterations, and what they did.
 
-    And the change of every metric, and which nodes' results differ.
+    The change of every metric, the times, and which nodes' results differ; in words, and as a picture of the
+    DAG with what was added, removed and changed.
 
     \b
     Examples:
       mile diff 3 7
+      mile diff 3 7 --html diff.html --svg diff.svg
       mile diff 3f2a9c 81d0 --json
     """
     from mile_rl.engine.history import compare
     from mile_rl.engine.project import find
 
     comparison = compare(find(Path.cwd()), a, b, workflow=workflow)
+    if svg is not None or html is not None:
+        _draw(comparison, svg, html)
     if json:
         console.out_json(comparison.to_json())
         return
     console.out(comparison.text())
+
+
+def _draw(comparison: Comparison, svg: Path | None, html: Path | None) -> None:
+    from mile_rl.report.comparison_page import comparison_page
+    from mile_rl.report.html_text import write_text
+    from mile_rl.report.shapes import comparison_svg
+
+    if svg is not None:
+        write_text(svg, comparison_svg(comparison, alone=True))
+    if html is not None:
+        write_text(html, comparison_page(comparison))
 
 
 def age(moment_ns: int, *, clock_ns: int | None = None) -> str:

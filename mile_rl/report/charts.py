@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 _WIDTH, _HEIGHT = 640, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 14, 14, 30
 _TICKS = 4
 _MOST_DOTS = 80
 _MOST_NUMBERS = 12

@@ -44,14 +44,14 @@ nav a{display:inline-block;padding:.15rem 0}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.6rem 0}
 th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top;
 overflow-wrap:anywhere}
-th{color:var(--muted);font-weight:600}.m-n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+th{color:var(--muted);font-weight:600}td.m-n,th.m-n{padding-right:1.2rem;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr:target td,li:target,tr:target{background:var(--affected)}
 code,pre{font:0.86em/1.45 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
 pre{overflow-x:auto;background:var(--bg);border:1px solid var(--line);border-radius:.4rem;padding:.6rem}
 details>summary{cursor:pointer;padding:.3rem 0}
 .m-bar-track{height:.8rem;border-radius:.4rem;background:var(--prune);border:1px solid var(--line);overflow:hidden}
 .m-bar-fill{height:100%;background:var(--accent)}
-.m-up{color:var(--added-line);font-weight:600}.m-down{color:var(--removed-line);font-weight:600}
+.m-moved{font-weight:600}
 .m-versions{list-style:none;margin:.6rem 0;padding:0}
 .m-versions li{display:flex;gap:.7rem;min-height:3.2rem}
 .m-gutter{flex:none;position:relative}
@@ -61,16 +61,21 @@ background:var(--card);border:3px solid var(--accent)}
 .m-gutter b.m-bad{border-color:var(--failed-line);border-radius:2px}
 .m-gutter svg{position:absolute;top:0;left:0}.m-gutter path{fill:none;stroke:var(--plain);stroke-width:2}
 .m-what{padding-bottom:.9rem;min-width:0;flex:1}.m-what p{margin:.05rem 0;overflow-wrap:anywhere}
-.m-what ul{margin:.1rem 0;padding-left:1.1rem;list-style:disc}.m-what ul li{display:list-item;min-height:0}
+.m-what ul{margin:.1rem 0;padding-left:1.1rem;list-style:disc}.m-what ul li{display:list-item;min-height:0;
+overflow-wrap:anywhere}
 .m-suggestions{padding-left:1.4rem}.m-suggestions li{margin-bottom:.9rem}
-.m-facts{display:grid;grid-template-columns:max-content 1fr;gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
-.m-facts dt{color:var(--muted)}.m-facts dd{margin:0;overflow-wrap:anywhere}
+.m-facts{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);
+gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
+.m-facts dt{color:var(--muted);overflow-wrap:anywhere}.m-facts dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:40rem){
 table.m-cards thead{position:absolute;left:-999rem}
-table.m-cards tr{display:block;border:1px solid var(--line);border-radius:.5rem;padding:.3rem .6rem;margin:.5rem 0}
-table.m-cards td{display:flex;justify-content:space-between;gap:1rem;border:0;padding:.12rem 0;text-align:right}
-table.m-cards td::before{content:attr(data-label);color:var(--muted);text-align:left;flex:none}
+table.m-cards,table.m-cards tbody{display:block}
+table.m-cards tr{display:flex;flex-wrap:wrap;gap:0 1rem;border-bottom:1px solid var(--line);padding:.45rem 0}
+table.m-cards td{display:block;border:0;padding:0;text-align:left;white-space:normal;min-width:0}
+table.m-cards td:first-child{flex:0 0 100%}
+table.m-cards td:not(:first-child)::before{content:attr(data-label) " ";color:var(--muted)}
 table.m-cards td:empty{display:none}
+.m-pic.m-chart .m-sub{font-size:18px}
 }
 @media (prefers-reduced-motion:no-preference){html{scroll-behavior:smooth}}
 @media print{.m-skip,nav{display:none}}

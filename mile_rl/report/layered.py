@@ -1,7 +1,8 @@
 """A layered layout of a DAG, from top to bottom; pure Python, the same picture for the same graph.
 
-Layers by longest path; the order inside layers by barycentre sweeps that keep the fewest crossings; positions
-by isotonic regression: as close to the neighbours' mean as the boxes beside leave room for.
+Layers by longest path, a layer that is too full going on in the next one; the order inside layers by barycentre
+sweeps that keep the fewest crossings; positions by isotonic regression: as close to the neighbours' mean as the
+boxes beside leave room for. Long edges from one box run together until they part.
 
 Source: Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchical System Structures" (1981).
 """
@@ -9,18 +10,21 @@ Source: Sugiyama, Tagawa & Toda, "Methods for Visual Understanding of Hierarchic
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 _SWEEPS = 8
 _ALIGNMENTS = 12
 _BEND_WIDTH = 10.0
+_FULL = 1000.0
+"""How wide the boxes of a layer may be together, in pixels: what fits on a screen."""
+
 _BEND_WEIGHT = 4.0
 """A place where a long edge passes a layer pulls harder than a box, so that long edges run straight."""
 
-Bend = tuple[str, str, int]
-"""A passing place: source, target and layer of the edge."""
+Bend = tuple[str, int]
+"""A passing place: the source of the edges, and the layer."""
 
 Item = str | Bend
 
@@ -70,20 +74,21 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: floa
     """
     order = {box.name: place for place, box in enumerate(boxes)}
     kept = [edge for edge in dict.fromkeys(edges) if order[edge[0]] < order[edge[1]]]
-    layer = _layers(list(order), kept)
+    layer = _layers(boxes, kept, gap)
     count = max(layer.values(), default=-1) + 1
     rows: list[list[Item]] = [[] for _ in range(count)]
     for name in order:
         rows[layer[name]].append(name)
-    links: list[tuple[Item, Item]] = []
+    links: dict[tuple[Item, Item], None] = {}
     for source, target in kept:
         before: Item = source
         for passed in range(layer[source] + 1, layer[target]):
-            bend = (source, target, passed)
-            rows[passed].append(bend)
-            links.append((before, bend))
+            bend = (source, passed)
+            if (before, bend) not in links:
+                rows[passed].append(bend)
+                links[before, bend] = None
             before = bend
-        links.append((before, target))
+        links[before, target] = None
     ups, downs = _neighbours(links)
     rows = _fewest_crossings(rows, ups, downs)
     widths: dict[Item, float] = {box.name: box.width for box in boxes}
@@ -95,8 +100,7 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: floa
         centre={name: x[name] - left for name in order},
         bends={
             (source, target): tuple(
-                (passed, x[source, target, passed] - left)
-                for passed in range(layer[source] + 1, layer[target])
+                (passed, x[source, passed] - left) for passed in range(layer[source] + 1, layer[target])
             )
             for source, target in kept
         },
@@ -105,24 +109,38 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: floa
     )
 
 
-def _layers(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, int]:
-    """Return the longest path to each box; sources move down to right above their first taker."""
-    layer = dict.fromkeys(names, 0)
-    below: dict[str, list[str]] = {name: [] for name in names}
+def _layers(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], gap: float) -> dict[str, int]:
+    """Return each box's layer: below all its inputs, and not in a full one; sources right above a taker.
+
+    Source: Coffman & Graham, "Optimal scheduling for two-processor systems" (1972), with topological order in
+    place of their labels.
+    """
+    room = {box.name: box.width + gap for box in boxes}
+    layer = dict.fromkeys(room, 0)
+    taken: dict[int, float] = {}
+    below: dict[str, list[str]] = {name: [] for name in room}
     has_input: set[str] = set()
     for source, target in edges:
         below[source].append(target)
         has_input.add(target)
-    for name in names:
+    for name in room:
+        while taken.get(layer[name], 0.0) and taken[layer[name]] + room[name] > _FULL:
+            layer[name] += 1
+        taken[layer[name]] = taken.get(layer[name], 0.0) + room[name]
         for target in below[name]:
             layer[target] = max(layer[target], layer[name] + 1)
-    for name in names:
+    for name in room:
         if name not in has_input and below[name]:
-            layer[name] = min(layer[target] for target in below[name]) - 1
-    return layer
+            lower = min(layer[target] for target in below[name]) - 1
+            if taken.get(lower, 0.0) + room[name] <= _FULL:
+                taken[layer[name]] -= room[name]
+                taken[lower] = taken.get(lower, 0.0) + room[name]
+                layer[name] = lower
+    used = {number: place for place, number in enumerate(sorted(set(layer.values())))}
+    return {name: used[number] for name, number in layer.items()}
 
 
-def _neighbours(links: Sequence[tuple[Item, Item]]) -> tuple[dict[Item, list[Item]], dict[Item, list[Item]]]:
+def _neighbours(links: Iterable[tuple[Item, Item]]) -> tuple[dict[Item, list[Item]], dict[Item, list[Item]]]:
     ups: dict[Item, list[Item]] = {}
     downs: dict[Item, list[Item]] = {}
     for above, below in links:

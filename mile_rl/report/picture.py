@@ -12,10 +12,10 @@ from mile_rl.report.style import PICTURE, variables
 LARGEST = 150
 """How many boxes a picture may have; beyond that nobody can read it."""
 
-_CHARACTER = 7.6
-_SMALL_CHARACTER = 6.3
+_CHARACTER = 8.3
+_SMALL_CHARACTER = 6.8
 _PADDING = 14
-_NARROWEST, _WIDEST = 90, 216
+_NARROWEST, _WIDEST = 90, 230
 _HEIGHT, _ROW = 46, 86
 _MARGIN = 8
 
@@ -102,14 +102,14 @@ def shortened(text: str, longest: int) -> str:
 
 def _width(shape: Shape) -> float:
     text = max(len(shape.name) * _CHARACTER, len(shape.note) * _SMALL_CHARACTER)
-    return min(max(text + _PADDING, _NARROWEST), _WIDEST)
+    return min(max(text + _PADDING + 1, _NARROWEST), _WIDEST)
 
 
 def _shape(shape: Shape, layout: Layout, width: float, *, focusable: bool) -> str:
     centre = layout.centre[shape.name] + _MARGIN
     top = layout.layer[shape.name] * _ROW + _MARGIN
-    name = shortened(shape.name, int((width - _PADDING) / _CHARACTER) + 1)
-    note = shortened(shape.note, int((width - _PADDING) / _SMALL_CHARACTER) + 1)
+    name = shortened(shape.name, int((width - _PADDING) / _CHARACTER))
+    note = shortened(shape.note, int((width - _PADDING) / _SMALL_CHARACTER))
     inner = (
         f"<title>{html.escape(shape.said)}</title>"
         f'<rect x="{centre - width / 2:.1f}" y="{top}" width="{width:.1f}" height="{_HEIGHT}" rx="7"/>'

@@ -18,7 +18,7 @@ from mile_rl.report.picture import LARGEST
 from mile_rl.report.shapes import anchor, report_svg
 from mile_rl.store.records import Artifact, Iteration
 
-_MOST_ARTIFACTS = 60
+_MOST_ARTIFACTS, _SHOWN_ARTIFACTS = 200, 10
 _MOST_EFFECTS = 8
 
 STATES = (
@@ -124,7 +124,7 @@ def latest(report: Report) -> str:
     note = f"<p>The picture shows the first {LARGEST} nodes.</p>" if len(report.nodes) > LARGEST else ""
     return (
         f"{note}{legend(entries)}{scrolled(report_svg(report, anchors=True), label)}"
-        '<p class="m-muted">Each box leads to its row in this table.</p>'
+        '<p class="m-muted">Each box leads to its row in the table below; a wide picture scrolls sideways.</p>'
         f"{nodes_table(report.nodes, planned=report.status == 'planned')}"
     )
 
@@ -187,29 +187,30 @@ def store(history: WorkflowHistory) -> str:
     if not artifacts:
         return f"<p>{html.escape(words)}; nothing of this workflow is kept.</p>{bar}"
     rows = [_artifact_row(artifact, history) for artifact in artifacts[:_MOST_ARTIFACTS]]
-    more = len(artifacts) - len(rows)
-    rest = f"<p>… and {more} smaller ones (<code>mile store ls</code> lists all).</p>" if more > 0 else ""
-    listed = table(
-        ("output", "size", "recreating", "loads", "codec", "signature"),
-        rows,
-        caption="Artifacts",
-        numbers=(1, 2, 3),
-    )
-    return f"<p>{html.escape(words)}; {len(artifacts)} artifacts of this workflow.</p>{bar}{listed}{rest}"
+    listed = _artifacts_table(rows[:_SHOWN_ARTIFACTS])
+    if further := rows[_SHOWN_ARTIFACTS:]:
+        listed += (
+            f"<details><summary>{len(further)} smaller ones</summary>{_artifacts_table(further)}</details>"
+        )
+    if (more := len(artifacts) - len(rows)) > 0:
+        listed += f"<p>… and {more} smaller still (<code>mile store ls</code> lists all).</p>"
+    words += f"; {len(artifacts)} artifacts of this workflow, the largest first"
+    return f"<p>{html.escape(words)}.</p>{bar}{listed}"
 
 
 def parameters(latest_one: Iteration) -> str:
     """Return the arguments and metrics of an iteration as a list."""
     record = latest_one.record
-    entries = [(name, str(value)) for name, value in record.parameters.items()]
-    entries += [(name, f"{value:.6g}") for name, value in record.metrics.items()]
-    if not entries:
-        return ""
-    return (
-        '<dl class="m-facts">'
-        + "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in entries)
-        + "</dl>"
+    groups = (
+        ("arguments", [(name, str(value)) for name, value in record.parameters.items()]),
+        ("metrics", [(name, f"{value:.6g}") for name, value in record.metrics.items()]),
     )
+    blocks = []
+    for title, entries in groups:
+        rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(text)}</dd>" for name, text in entries)
+        if rows:
+            blocks.append(f'<section><h3>{title}</h3><dl class="m-facts">{rows}</dl></section>')
+    return f'<div class="m-two">{"".join(blocks)}</div>' if blocks else ""
 
 
 def _effects_table(effects: Sequence[Effect]) -> str:
@@ -223,6 +224,11 @@ def _effects_table(effects: Sequence[Effect]) -> str:
         for one in effects
     ]
     return table(("change", "effect", "rises", "times"), rows, caption="Effects", numbers=(1, 2, 3))
+
+
+def _artifacts_table(rows: Sequence[Sequence[str]]) -> str:
+    header = ("output", "size", "recreating", "loads", "codec", "signature")
+    return table(header, rows, caption="Artifacts", numbers=(1, 2, 3))
 
 
 def _artifact_row(artifact: Artifact, history: WorkflowHistory) -> tuple[str, ...]:

@@ -33,9 +33,10 @@ def timeline(iterations: Sequence[Iteration], metric: str) -> str:
 
 
 def delta(change: float) -> str:
-    """Return a change of a number as HTML: with its sign, so that the colour says nothing of its own."""
-    look = "m-up" if change > 0 else "m-down" if change < 0 else "m-muted"
-    return f'<span class="{look}">{"±0" if change == 0 else html.escape(f"{change:+.4g}")}</span>'
+    """Return a change of a number as HTML, with its sign; whether a rise is good depends on the metric."""
+    if change == 0:
+        return '<span class="m-muted">±0</span>'
+    return f'<span class="m-moved">{html.escape(f"{change:+.4g}")}</span>'
 
 
 def _item(row: Row, lanes: int, by_id: Mapping[int, Iteration], metric: str) -> str:
