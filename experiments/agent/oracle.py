@@ -56,8 +56,8 @@ class Story:
         turns: its iterations.
         output_node: int64[m], the node that yields each output.
         size_bytes: int64[m].
-        load_ns: float64[m], what loading it takes; inf where it cannot be kept.
-        write_ns: float64[m], what keeping it costs.
+        load_ns: float64[turns, m], what loading it takes in each iteration; inf where it cannot be kept.
+        write_ns: float64[turns, m], what writing it costs in each iteration.
     """
 
     turns: Sequence[Turn]
@@ -137,7 +137,7 @@ class _Model:
         granted = 0.0
         for t, turn in enumerate(story.turns):
             x = {int(i): self._column(c) for i, c in zip(turn.nodes, turn.compute_ns)}
-            load = {o: self._column(float(story.load_ns[o])) for o in kept_before if o in seen[t]}
+            load = {o: self._column(float(story.load_ns[t, o])) for o in kept_before if o in seen[t]}
             for column_o, column in load.items():
                 self._row([(column, 1.0), (kept_before[column_o], -1.0)], 0.0)
             self._demands(turn, x, load)
@@ -146,10 +146,10 @@ class _Model:
             if terms is not None:
                 # written - share (plain - computed - loaded) - fraction computed <= runs x allowance
                 granted += terms.allowance_ns + terms.share * float(turn.compute_ns.sum())
-                book += [(column, float(story.write_ns[o])) for o, column in writes.items()]
+                book += [(column, float(story.write_ns[t, o])) for o, column in writes.items()]
                 ratio = terms.share - terms.fraction
                 book += [(x[int(i)], ratio * float(c)) for i, c in zip(turn.nodes, turn.compute_ns)]
-                book += [(column, terms.share * float(story.load_ns[o])) for o, column in load.items()]
+                book += [(column, terms.share * float(story.load_ns[t, o])) for o, column in load.items()]
                 self._row(book, granted)
             kept_before = kept
 
@@ -180,7 +180,7 @@ class _Model:
             if output in before:
                 row.append((before[output], -1.0))
             if source in x:
-                write = writes[output] = self._column(float(self._story.write_ns[output]))
+                write = writes[output] = self._column(float(self._story.write_ns[t, output]))
                 self._row([(write, 1.0), (x[source], -1.0)], 0.0)
                 row.append((write, -1.0))
             self._row(row, 0.0)
@@ -212,7 +212,7 @@ class _Model:
 def _wanted(story: Story) -> list[set[int]]:
     """Return per iteration the outputs that could be worth loading there."""
     wanted = []
-    for turn in story.turns:
+    for t, turn in enumerate(story.turns):
         outputs = {int(output) for _, output in turn.takes} | {int(output) for output in turn.requested}
-        wanted.append({o for o in outputs if np.isfinite(story.load_ns[o])})
+        wanted.append({o for o in outputs if np.isfinite(story.load_ns[t, o])})
     return wanted

@@ -17,7 +17,7 @@ def subsets(items):
 def brute_force(story, budget_bytes, terms=None):
     """Every schedule: what is computed, loaded and kept in every iteration; with the book under the terms."""
     best = {(frozenset(), 0.0): 0.0}
-    for turn in story.turns:
+    for t, turn in enumerate(story.turns):
         following = {}
         for (kept, slack), spent in best.items():
             for compute in map(set, subsets(int(i) for i in turn.nodes)):
@@ -26,12 +26,12 @@ def brute_force(story, budget_bytes, terms=None):
                 if not load <= kept:
                     continue
                 times = dict(zip(map(int, turn.nodes), turn.compute_ns))
-                cost = sum(times[i] for i in compute) + sum(story.load_ns[o] for o in load)
+                cost = sum(times[i] for i in compute) + sum(story.load_ns[t, o] for o in load)
                 made = {o for o in range(len(story.size_bytes)) if int(story.output_node[o]) in compute}
                 for after in map(frozenset, subsets(kept | made)):
                     if sum(story.size_bytes[o] for o in after) > budget_bytes:
                         continue
-                    written = sum(story.write_ns[o] for o in after - kept)
+                    written = sum(story.write_ns[t, o] for o in after - kept)
                     left = slack
                     if terms is not None:
                         computed = sum(times[i] for i in compute)
@@ -69,12 +69,13 @@ def stories(draw, turns=3, nodes=4):
             )
         )
     numbers = st.lists(st.integers(0, 8), min_size=count, max_size=count)
+    times = st.lists(numbers, min_size=len(told), max_size=len(told))
     return Story(
         turns=told,
         output_node=np.arange(count),
         size_bytes=np.array(draw(numbers)),
-        load_ns=np.array(draw(numbers), dtype=float),
-        write_ns=np.array(draw(numbers), dtype=float),
+        load_ns=np.array(draw(times), dtype=float),
+        write_ns=np.array(draw(times), dtype=float),
     )
 
 
@@ -103,8 +104,8 @@ def test_what_is_used_again_is_kept_when_it_fits():
         turns=[turn, other],
         output_node=np.array([0, 1, 2]),
         size_bytes=np.array([5, 1, 1]),
-        load_ns=np.array([3.0, 1.0, 1.0]),
-        write_ns=np.array([2.0, 0.0, 0.0]),
+        load_ns=np.array([[3.0, 1.0, 1.0]] * 2),
+        write_ns=np.array([[2.0, 0.0, 0.0]] * 2),
     )
     assert oracle(story, 5).waiting_ns == pytest.approx(110 + 2 + 3 + 10)
     assert oracle(story, 4).waiting_ns == pytest.approx(220)
