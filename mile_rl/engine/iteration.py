@@ -313,15 +313,13 @@ def _output_records(keeper: IterationKeeper, report: Report) -> Iterator[OutputR
 
 
 def _channel_records(prepared: Prepared) -> Iterator[Channel]:
-    costs = prepared.costs
-    for direction, channels in (("load", costs.load_channels), ("write", costs.write_channels)):
-        for channel in channels.values():
-            yield Channel(
-                codec=channel.codec,
-                direction=direction,  # type: ignore[arg-type]
-                latency_ns=channel.latency_ns,
-                bytes_per_s=round(channel.bytes_per_s),
-            )
+    for direction, channel in prepared.costs.changed_channels():
+        yield Channel(
+            codec=channel.codec,
+            direction=direction,
+            latency_ns=channel.latency_ns,
+            bytes_per_s=round(channel.bytes_per_s),
+        )
 
 
 def _texts(parameters: Mapping[str, Any]) -> dict[str, str]:

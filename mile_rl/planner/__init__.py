@@ -3,7 +3,7 @@
 Below this border there are no names: nodes and outputs are positions in NumPy arrays.
 """
 
-from mile_rl.planner.costs import Channel, Costs, Estimate, Measured
+from mile_rl.planner.costs import Channel, Costs
 from mile_rl.planner.plan import Certificate, Plan, PlannerBug
 from mile_rl.planner.problem import UNAVAILABLE, Problem
 from mile_rl.planner.solver import solve
@@ -13,8 +13,6 @@ __all__ = [
     "Certificate",
     "Channel",
     "Costs",
-    "Estimate",
-    "Measured",
     "Plan",
     "PlannerBug",
     "Problem",

@@ -6,52 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mile_rl.planner import Channel, Costs, Measured
-from mile_rl.planner.costs import DEFAULT_COMPUTE_NS, DEFAULT_SIZE_BYTES
-
-
-def record(signature="s", node="fit", operator="fit", compute_ns=10, **size_bytes):
-    return Measured(
-        signature=signature, node=node, operator=operator, compute_ns=compute_ns, size_bytes=size_bytes
-    )
-
-
-def test_a_nodes_own_times_count_before_all_others():
-    costs = Costs([record(compute_ns=ns) for ns in (10, 1000, 12)] + [record("other", compute_ns=99)])
-    estimate = costs.compute_ns("s", "fit", "fit")
-    assert (estimate.value, estimate.source) == (12, "measured")
-
-
-def test_a_changed_node_is_estimated_by_its_last_version():
-    costs = Costs([record("a", compute_ns=10), record("b", compute_ns=30), record("c", "x", compute_ns=7)])
-    estimate = costs.compute_ns("new", "fit", "fit")
-    assert (estimate.value, estimate.source) == (30, "node")
-
-
-def test_a_new_node_is_estimated_by_its_operator():
-    costs = Costs([record("a", "x", compute_ns=10), record("b", "y", compute_ns=30), record("c", "z", "pca")])
-    estimate = costs.compute_ns("new", "new", "fit")
-    assert (estimate.value, estimate.source) == (20, "operator")
-
-
-def test_a_node_of_which_nothing_is_known_gets_the_default():
-    estimate = Costs().compute_ns("s", "fit", "fit")
-    assert (estimate.value, estimate.source) == (DEFAULT_COMPUTE_NS, "default")
-    estimate = Costs([record(train=5)]).size_bytes("s", "fit", "fit", "test")
-    assert (estimate.value, estimate.source) == (DEFAULT_SIZE_BYTES, "default")
-
-
-def test_sizes_are_estimated_for_each_output_alone():
-    costs = Costs([record(train=50, test=5)])
-    assert costs.size_bytes("s", "fit", "fit", "train").value == 50
-    assert costs.size_bytes("new", "fit", "fit", "test").value == 5
-
-
-def test_estimates_follow_a_lasting_change_of_speed():
-    costs = Costs([record(compute_ns=10)] * 50)
-    for _ in range(10):
-        costs.add(record(compute_ns=100))
-    assert costs.compute_ns("s", "fit", "fit").value == 100
+from mile_rl.planner import Channel, Costs
 
 
 def test_codecs_and_directions_learn_apart():
@@ -107,11 +62,16 @@ def test_a_channel_out_of_range_is_refused(wrong):
         Channel(codec="array", **wrong)
 
 
-def test_a_negative_measurement_is_refused():
-    with pytest.raises(ValueError, match="fit"):
-        record(compute_ns=-1)
-    with pytest.raises(ValueError, match="fit"):
-        record(result=-1)
+def test_only_channels_that_have_learned_are_told_to_have_changed():
+    costs = Costs(load_channels={"array": Channel(codec="array"), "frame": Channel(codec="frame")})
+    assert list(costs.changed_channels()) == []
+    costs.loaded("frame", 100, 10**6)
+    costs.written("array", 100, 10**6)
+    costs.loaded("frame", 100, 10**6)
+    assert list(costs.changed_channels()) == [
+        ("load", costs.load_channels["frame"]),
+        ("write", costs.write_channels["array"]),
+    ]
 
 
 @pytest.mark.parametrize("module", ["channel", "costs"])
