@@ -201,6 +201,8 @@ class _Turn:
         self.measured = {row: session.by_row[row] for row in self.graph.rows if row in session.by_row}
         self.elapsed: dict[int, int] = {}
         self.loads_ns = self.writes_ns = 0
+        self.to_load: set[int] = set()
+        self.loaded_ns: dict[int, int] = {}
         self.made_by: dict[int, set[int]] = {}
         self.made_ns: dict[int, int] = {}
         self.outlook: Outlook | None = None
@@ -244,6 +246,7 @@ class _Turn:
 
     def _execute(self, loaded: npt.NDArray[np.bool_]) -> None:
         graph = self.graph
+        self.to_load = {output for output, at in graph.output_at.items() if loaded[at]}
         for i, row in enumerate(graph.rows):
             outputs = range(self.session.first_output[row], self.session.first_output[row + 1])
             if self.compute[i]:
@@ -251,7 +254,11 @@ class _Turn:
                 for output in outputs:
                     self._decide(output, i, row)
             else:
-                times = [self._load(output) for output in outputs if loaded[graph.output_at[output]]]
+                times = [
+                    self.loaded_ns[output] if output in self.loaded_ns else self._load(output)
+                    for output in outputs
+                    if loaded[graph.output_at[output]]
+                ]
                 if times:
                     self.made_by[row], self.made_ns[row] = {row}, sum(times)
 
@@ -264,6 +271,8 @@ class _Turn:
         self.loads_ns += elapsed_ns
         session.has_read(output, elapsed_ns)
         session.guard.on_load(_signature(output))
+        self.to_load.discard(output)
+        self.loaded_ns[output] = elapsed_ns
         artifact = session.kept[output]
         artifact.loads += 1
         artifact.last_used = self.number
@@ -364,6 +373,9 @@ class _Turn:
     def _evict(self, signatures: tuple[str, ...]) -> None:
         for signature in signatures:
             output = int(signature[1:])
+            if output in self.to_load:
+                # The plan counts on it: it is taken into memory before it goes.
+                self._load(output)
             self.session.used_bytes -= self.session.kept.pop(output).record.size_bytes
             if output in self.graph.output_at:
                 self.load_ns[self.graph.output_at[output]] = -1.0
