@@ -1,0 +1,166 @@
+"""Every policy on the same sessions, under the same budgets, disks and luck."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from envs.conditions import Conditions
+from envs.script import Script
+from envs.session import play
+from experiments.agent.oracle import oracle
+from experiments.agent.story import story_of
+from mile_rl.policies.base import Policy
+from mile_rl.policies.guard import Guard
+from mile_rl.policies.ledger import Terms
+from mile_rl.policies.registry import make_policy
+
+BUDGETS: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
+"""Shares of all of a session's intermediates."""
+
+RULES: Final = ("none", "all", "helix", "lru", "gdsf", "density")
+UNTUNED: Final = "expected (untuned)"
+ORACLE: Final = "oracle"
+GUARDED_ORACLE: Final = "oracle (guarded)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One session under one budget.
+
+    Args:
+        script: the session.
+        share: the budget as a share of its intermediates.
+        conditions: everything else; equal for all budgets of a session.
+    """
+
+    script: Script
+    share: float
+    conditions: Conditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Oracles:
+    """How the bound is found.
+
+    Args:
+        limit_s: seconds a case.
+        gap: relative, at which the solver stops.
+    """
+
+    limit_s: float = 20.0
+    gap: float = 0.005
+
+
+def cases(
+    scripts: Sequence[Script],
+    *,
+    seed: int,
+    shares: Sequence[float] = BUDGETS,
+    believing: float = 1.0,
+) -> list[Case]:
+    """Draw every session's conditions once and put it under every budget.
+
+    Args:
+        scripts: the sessions.
+        seed: of the conditions.
+        shares: the budgets.
+        believing: how many times as long as they truly take loads and writes are believed to take at first.
+    """
+    drawn = []
+    for number, script in enumerate(scripts):
+        rng = np.random.default_rng((seed, number))
+        conditions = Conditions.draw(rng, script, budget=1.0)
+        if believing != 1.0:
+            conditions = conditions.believing(believing)
+        for share in shares:
+            held = replace(conditions, budget_bytes=int(share * script.intermediate_bytes))
+            drawn.append(Case(script=script, share=share, conditions=held))
+    return drawn
+
+
+def policy_of(name: str) -> Policy:
+    """Return a new policy by the name that tables use: settings' names, and the untuned expected saving."""
+    if name == UNTUNED:
+        from mile_rl.policies.appraisal import UNTUNED as CONSTANTS
+        from mile_rl.policies.expected import Expected
+
+        return Expected(CONSTANTS)
+    return make_policy(name)
+
+
+def contest(
+    drawn: Sequence[Case],
+    policies: Sequence[str],
+    *,
+    oracles: Oracles | None = None,
+    processes: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Play every case under every policy.
+
+    Args:
+        drawn: from :func:`cases`.
+        policies: names for :func:`policy_of`.
+        oracles: how to find the bounds; None for a table without them.
+        processes: how many at once.
+        progress: told how many of how many cases are done.
+
+    Returns:
+        A row a case and policy: source, session, group, share, policy, waiting_s, compute_s, load_s, write_s,
+        plain_s, turns, proved (of the oracle).
+    """
+    jobs = [(case, tuple(policies), oracles) for case in drawn]
+    rows: list[dict[str, object]] = []
+    if processes > 1:
+        # A fork would copy the threads' locks of whatever library was imported before.
+        pool = multiprocessing.get_context("spawn").Pool(processes)
+        with pool:
+            for done, found in enumerate(pool.imap(_contest, jobs, chunksize=4), 1):
+                rows += found
+                if progress:
+                    progress(done, len(jobs))
+    else:
+        for done, job in enumerate(jobs, 1):
+            rows += _contest(job)
+            if progress:
+                progress(done, len(jobs))
+    return pd.DataFrame(rows)
+
+
+def _contest(job: tuple[Case, tuple[str, ...], Oracles | None]) -> list[dict[str, object]]:
+    case, policies, oracles = job
+    base = {
+        "source": case.script.source,
+        "session": case.script.name,
+        "group": case.script.group,
+        "share": case.share,
+        "turns": case.script.turns,
+    }
+    rows: list[dict[str, object]] = []
+    for name in policies:
+        played = play(case.script, case.conditions, Guard(policy_of(name)))
+        parts = {
+            "compute_s": sum(played.compute_ns) / 1e9,
+            "load_s": sum(played.load_ns) / 1e9,
+            "write_s": sum(played.write_ns) / 1e9,
+        }
+        rows.append({**base, "policy": name, "waiting_s": sum(parts.values()), **parts, "proved": True})
+    rows += [{**base, **row} for row in _bounds(case, oracles)]
+    return rows
+
+
+def _bounds(case: Case, oracles: Oracles | None) -> Iterator[dict[str, object]]:
+    if oracles is None:
+        return
+    story = story_of(case.script, case.conditions)
+    for name, terms in ((ORACLE, None), (GUARDED_ORACLE, Terms())):
+        found = oracle(
+            story, case.conditions.budget_bytes, terms=terms, gap=oracles.gap, limit_s=oracles.limit_s
+        )
+        yield {"policy": name, "waiting_s": found.waiting_ns / 1e9, "proved": found.proved}
