@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
 
 from mile_rl.workflows.flow import Flow
@@ -41,6 +41,11 @@ class Iteration(Generic[R]):
 
         return report_text(self.report, self.outputs)
 
+    def _repr_html_(self) -> str:
+        from mile_rl.report.notebook import report_html
+
+        return report_html(self.report, self.outputs)
+
 
 class Workflow(Flow[P, R]):
     """A function marked ``@workflow``: wires operators together; plan it, run it, or call it plainly."""
@@ -69,11 +74,16 @@ class Workflow(Flow[P, R]):
 
         Args:
             quiet: whether to print nothing.
-            **settings: those of ``mile_rl.engine.project.Settings``: budget, policy, jobs, store, …
+            **settings: those of ``mile_rl.engine.project.Settings``: budget, policy, jobs, store, mlflow, …
 
         Example: ``digits.using(jobs=2, policy="none").run(C=10)``
         """
         return Configured(self, quiet=quiet, settings=settings)
+
+    def _repr_html_(self) -> str | None:
+        from mile_rl.report.notebook import workflow_html
+
+        return workflow_html(self)
 
 
 class Configured(Generic[P, R]):
@@ -88,10 +98,11 @@ class Configured(Generic[P, R]):
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Iteration[R]:
         """Run an iteration; see :meth:`Workflow.run`."""
-        from mile_rl.engine.iteration import run
+        from mile_rl.report.notebook import shown
+        from mile_rl.report.tracked import run
 
         done = run(self._flow, args, kwargs, project=self.project())
-        iteration: Iteration[R] = Iteration(done.outputs, done.report)
+        iteration: Iteration[R] = Iteration(done.outputs, shown(done.report))
         if not self._quiet:
             sys.stdout.write(f"{iteration!r}\n")
         return iteration
@@ -99,15 +110,16 @@ class Configured(Generic[P, R]):
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> Report:
         """Return what a run would do; see :meth:`Workflow.plan`."""
         from mile_rl.engine.iteration import plan
+        from mile_rl.report.notebook import shown
 
-        return plan(self._flow, args, kwargs, project=self.project())
+        return shown(plan(self._flow, args, kwargs, project=self.project()))
 
     def project(self) -> Project:
         """Return the project that the workflow belongs to: found upwards from its file."""
         from mile_rl.engine.project import find
 
         source = self._flow.function.__globals__.get("__file__")
-        start = Path(source).resolve().parent if source else Path.cwd()
+        start = os.path.dirname(os.path.realpath(source)) if source else os.getcwd()
         return find(start, **self._settings)
 
 

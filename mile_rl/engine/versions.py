@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +29,8 @@ def workflow_key(flow: Flow[..., Any], root: Path) -> str:
     source = flow.function.__globals__.get("__file__")
     if not source:
         return flow.name
-    path = Path(source).resolve()
-    relative = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    path, within = os.path.realpath(source), os.path.join(root, "")
+    relative = path.removeprefix(within) if path.startswith(within) else os.path.basename(path)
     return flow.name if relative == f"{flow.name}.py" else f"{relative}:{flow.name}"
 
 
