@@ -1,7 +1,7 @@
 """Measure what real operators cost on this machine, fit the model that ships, compare it with public runtimes.
 
     python -m experiments.calibrate_costs measure [--quick] [--operators NAME…] [--out FILE]
-    python -m experiments.calibrate_costs fit [--measured FILE] [--out FOLDER]
+    python -m experiments.calibrate_costs fit [--measured FILE…] [--out FOLDER]
     python -m experiments.calibrate_costs report [--doc FILE]
     python -m experiments.calibrate_costs compare --oboe FOLDER
 
@@ -57,7 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     measure.set_defaults(run=_measure)
     fit = commands.add_parser("fit", help="fit the model to measurements; write table.csv and model.json")
     fit.add_argument(
-        "--measured", type=Path, default=None, help="measurements; the table in --out by default"
+        "--measured",
+        type=Path,
+        nargs="+",
+        default=(),
+        help="measurements, of several campaigns the least times; the table in --out by default",
     )
     fit.add_argument("--out", type=Path, default=SHIPPED, help="folder of the table and the model")
     fit.set_defaults(run=_fit)
@@ -101,9 +105,9 @@ def _progress(done: int, total: int, note: str) -> None:
 def _fit(given: argparse.Namespace) -> None:
     from experiments.costs.campaign import read
     from experiments.costs.model_file import build
-    from experiments.costs.table import read_table, write_table
+    from experiments.costs.table import merged, read_table, write_table
 
-    rows = read(given.measured) if given.measured else read_table(given.out / "table.csv")
+    rows = merged(map(read, given.measured)) if given.measured else read_table(given.out / "table.csv")
     build(rows, given.out / "model.json", on_progress=_progress)
     if given.measured:
         write_table(rows, given.out / "table.csv")

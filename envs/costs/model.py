@@ -19,6 +19,8 @@ HERE = Path(__file__).resolve().parent
 SHIPPED = HERE / "model.json"
 TABLE = HERE / "table.csv"
 VERSION = 1
+NO_OUTPUT = Shape(rows=1, columns=1)
+"""Stands for the output's shape while it is not known: its logarithms are zero."""
 
 
 class CostModel:
@@ -168,10 +170,13 @@ class _Operator:
     def _output(self, shape: Shape, parameters: Mapping[str, Scalar]) -> Shape:
         if self._rule != "measured":
             return RULES[self._rule](shape, parameters)
-        # of texts: columns and stored cells are fitted, since words follow no rule
-        inner = features(self._features, shape, None, parameters)
-        columns = max(round(self._targets["output_columns"](inner)), 1)
-        if "max_features" in parameters:
-            columns = min(columns, number(parameters, "max_features"))
-        cells = self._targets["output_cells"](inner)
+        # of texts: the words seen and the cells stored are fitted, since words follow no rule
+        inner = features(self._features, shape, NO_OUTPUT, parameters)
+        if "n_features" in parameters:
+            columns = number(parameters, "n_features")
+        else:
+            words = max(round(self._targets["vocabulary"](inner)), 1)
+            columns = min(words, number(parameters, "max_features"))
+        known = features(self._features, shape, Shape(rows=shape.rows, columns=columns), parameters)
+        cells = self._targets["output_cells"](known)
         return Shape(rows=shape.rows, columns=columns, density=min(cells / (shape.rows * columns), 1.0))

@@ -58,7 +58,9 @@ def features(
 
     Args:
         names: "rows", "columns", "density", "output_rows", "output_columns", the name of a numeric parameter;
-            0 or 1 for "sparse", "columns>15" (any such bound) and "kernel=rbf" (any such choice).
+            "bins<rows/20" for that parameter, but at most a twentieth of the rows; "leaves" for the most leaves
+            that a tree of ``max_depth`` and ``min_samples_leaf`` can have; 0 or 1 for "sparse", "columns>15" (any
+            such bound) and "kernel=rbf" (any such choice).
         shape: of the input.
         output: of the output; None where no name asks for it.
         parameters: every parameter that a name asks for.
@@ -83,13 +85,28 @@ def _feature(name: str, shape: Shape, output: Shape | None, parameters: Mapping[
             return math.log(output.rows)
         case "output_columns" if output is not None:
             return math.log(output.columns)
+        case "leaves":
+            return _leaves(shape, parameters)
+    if "<rows/" in name:
+        which, _, share = name.partition("<rows/")
+        return min(_logarithm(which, parameters[which]), max(math.log(shape.rows / float(share)), 0.0))
     if ">" in name:
         which, _, bound = name.partition(">")
         return float(getattr(shape, which) > float(bound))
     if "=" in name:
         which, _, choice = name.partition("=")
         return float(str(parameters[which]) == choice)
-    value = parameters[name]
+    return _logarithm(name, parameters[name])
+
+
+def _logarithm(name: str, value: Scalar) -> float:
     if isinstance(value, str) or value is None or not value > 0:
         raise CostError(f"{name} = {value!r} has to be a number above zero")
     return math.log(value)
+
+
+def _leaves(shape: Shape, parameters: Mapping[str, Scalar]) -> float:
+    smallest = _logarithm("min_samples_leaf", parameters["min_samples_leaf"])
+    most = max(math.log(shape.rows) - smallest, 0.0)
+    depth = parameters["max_depth"]
+    return most if depth is None else min(most, float(depth) * math.log(2))

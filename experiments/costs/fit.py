@@ -18,7 +18,11 @@ STEEPEST = 3.5
 PULL = 0.02
 """How strongly exponents are pulled to 0 where the measurements do not tell."""
 GROWING = ("rows", "columns", "density", "output_rows", "output_columns")
-"""Features that a cost may only grow with."""
+"""Features that a cost may only grow with; so are "leaves" and parameters bounded by the rows."""
+
+
+def _grows(name: str) -> bool:
+    return name in GROWING or name == "leaves" or "<rows/" in name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,7 @@ def fit_terms(sample: Sample, count: int, seed: int = 0) -> Posynomial:
     for start in _starts(sample, count, seed):
         found = least_squares(
             _residuals, np.clip(start, low + 1e-6, high - 1e-6), jac=_jacobian, bounds=(low, high),
-            loss="soft_l1", f_scale=0.2, args=(sample.x, sample.log_y, count), max_nfev=200,
+            loss="soft_l1", f_scale=0.2, args=(sample.x, sample.log_y, count), max_nfev=60,
         )  # fmt: skip
         if found.cost < best_cost:
             best, best_cost = found.x, float(found.cost)
@@ -101,8 +105,8 @@ def fit_terms(sample: Sample, count: int, seed: int = 0) -> Posynomial:
 
 
 def _bounds(names: Sequence[str], count: int) -> tuple[Any, Any]:
-    low = [-60.0, *([-60.0, *(0.0 if name in GROWING else -4.0 for name in names)] * count)]
-    high = [60.0, *([60.0, *(STEEPEST if name in GROWING else 4.0 for name in names)] * count)]
+    low = [-60.0, *([-60.0, *(0.0 if _grows(name) else -4.0 for name in names)] * count)]
+    high = [60.0, *([60.0, *(STEEPEST if _grows(name) else 4.0 for name in names)] * count)]
     return np.array(low), np.array(high)
 
 
@@ -147,8 +151,7 @@ def _jacobian(theta: Any, x: Any, log_y: Any, count: int) -> Any:
     _, shares = _shares(theta, x, count)
     ones = np.column_stack([np.ones(len(x)), x])
     blocks = [shares[:, :1], *(shares[:, k + 1 : k + 2] * ones for k in range(count))]
-    pulls = np.zeros((count * x.shape[1], len(theta)))
-    for k in range(count):
-        for i in range(x.shape[1]):
-            pulls[k * x.shape[1] + i, 1 + k * (1 + x.shape[1]) + 1 + i] = math.sqrt(PULL)
+    pulls = np.delete(
+        math.sqrt(PULL) * np.eye(len(theta)), [0, *range(1, len(theta), 1 + x.shape[1])], axis=0
+    )
     return np.vstack([np.hstack(blocks), pulls])

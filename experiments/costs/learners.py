@@ -58,7 +58,7 @@ def _trees() -> tuple[Spec, ...]:
         parameters = {"max_depth": DEPTH, "min_samples_leaf": (1, 5, 20)}
         if family == "forest":
             parameters = {"n_estimators": (100, 20, 50, 200), **parameters}
-        return learner(name, path, family, parameters, fixed=SEEDED, growth=1.2, **more)
+        return learner(name, path, family, parameters, fixed=SEEDED, growth=1.2, bounds=("leaves",), **more)
 
     return (
         tree("decision_tree_classifier", "DecisionTreeClassifier", "tree"),
@@ -76,7 +76,7 @@ def _boosting() -> tuple[Spec, ...]:
 
     trees = (100, 30, 300)
     # early stopping is said outright: by itself it sets in above 10,000 rows and makes larger data cheaper
-    histograms = {"fixed": {"early_stopping": False}}
+    histograms = {"fixed": {"early_stopping": False}, "numeric": ("max_iter", "max_leaf_nodes<rows/20")}
     return (
         boosting(
             "gradient_boosting_classifier", "GradientBoostingClassifier",
@@ -86,7 +86,8 @@ def _boosting() -> tuple[Spec, ...]:
                  {"n_estimators": (100, 30, 200), "max_depth": (3, 2, 5)}),
         boosting(
             "hist_gradient_boosting_classifier", "HistGradientBoostingClassifier",
-            {"max_iter": trees, "max_leaf_nodes": (31, 7, 15, 63), "n_classes": (2, 5)}, **histograms,
+            {"max_iter": trees, "max_leaf_nodes": (31, 7, 15, 63), "n_classes": (2, 5)},
+            **{**histograms, "numeric": (*histograms["numeric"], "n_classes")},
         ),
         boosting(
             "hist_gradient_boosting_regressor", "HistGradientBoostingRegressor",

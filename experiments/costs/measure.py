@@ -18,7 +18,7 @@ from mile_rl.store.records import ArtifactMeta
 from mile_rl.store.store import Store
 
 SHORT_NS = 100_000_000
-REPEATS = 7
+REPEATS = 20
 STORE_REPEATS = 3
 BUDGET_BYTES = 1 << 40
 META = ArtifactMeta(

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from envs.costs import CostError, CostModel, Shape
-from envs.costs.model import VERSION
+from envs.costs.model import NO_OUTPUT, VERSION
 from envs.costs.posynomial import features
 from experiments.costs.fit import Sample, fit
 from experiments.costs.measure import Measured
@@ -109,8 +109,9 @@ def _operator(spec: Spec, rows: Sequence[Measured]) -> dict[str, Any]:
         targets["fit_ns"] = fitted([row.fit_ns for row in rows])
         targets["model_bytes"] = fitted([row.model_bytes for row in rows])
     if spec.output == "measured":
-        targets["output_columns"] = fitted([row.output_columns for row in rows])
         targets["output_cells"] = fitted([_output_of(row).cells for row in rows])
+        if "max_features" in info.parameters:
+            targets["vocabulary"] = _vocabulary(spec, rows)
     kinds = [row.output_kind for row in rows]
     return {
         "family": info.family,
@@ -126,6 +127,22 @@ def _operator(spec: Spec, rows: Sequence[Measured]) -> dict[str, Any]:
         "spread": 0.0,
         "targets": targets,
     }
+
+
+def _vocabulary(spec: Spec, rows: Sequence[Measured]) -> dict[str, Any]:
+    """Fit how many words are seen, on the measurements that kept them all."""
+    free = [
+        row for row in rows if row.output_columns < int(parameters_of(row, spec.info)["max_features"] or 1)
+    ]
+    x = np.array(
+        [
+            features(spec.features, Shape(rows=row.rows, columns=1), NO_OUTPUT, parameters_of(row, spec.info))
+            for row in free
+        ]
+    )
+    log_y = np.log([row.output_columns for row in free])
+    shape = np.unique([row.rows for row in free], return_inverse=True)[1]
+    return fit(Sample(names=spec.features, x=x, log_y=log_y, shape=shape), terms=(1,)).to_json()
 
 
 def _output_of(row: Measured) -> Shape:

@@ -91,7 +91,7 @@ def plain(
     output: str = "same",
     parameters: dict[str, tuple[Scalar, ...]] | None = None,
     of_data: tuple[str, ...] = (),
-    growth: float = 1.1,
+    numeric: tuple[str, ...] | None = None,
 ) -> Spec:
     """Return the spec of a plain function."""
     info = OperatorInfo(
@@ -103,7 +103,7 @@ def plain(
         parameters=parameters or {},
         of_data=of_data,
     )
-    return Spec(info=info, call=call, output=output, growth=growth)
+    return Spec(info=info, call=call, output=output, numeric=numeric)
 
 
 def _metrics() -> tuple[Spec, ...]:

@@ -62,6 +62,7 @@ def _scalers() -> tuple[Spec, ...]:
         scaler(
             "quantile_transformer", "QuantileTransformer",
             parameters={"n_quantiles": (1000, 100, 300), "output_distribution": ("uniform", "normal")},
+            numeric=("n_quantiles<rows/1",),
             fixed=SEEDED,
         ),
         scaler("power_transformer", "PowerTransformer", growth=1.2),
@@ -97,18 +98,20 @@ def _selectors() -> tuple[Spec, ...]:
         selector(
             "select_k_best", "SelectKBest", **scored,
             parameters={"k": (10, 5, 20, 50), "score": ("f_classif", "f_regression")},
+            numeric=("output_columns",),
         ),
         selector(
             "select_k_best_mutual_info", "SelectKBest", growth=1.3, **scored,
-            parameters={"k": (10, 5, 20, 50), "score": ("mutual_info_classif",)}, numeric=("k",),
+            parameters={"k": (10, 5, 20, 50), "score": ("mutual_info_classif",)}, numeric=("output_columns",),
         ),
         selector(
             "select_k_best_chi2", "SelectKBest", sparse=True, input="nonnegative", **scored,
-            parameters={"k": (10, 5, 20, 50), "score": ("chi2",)}, numeric=("k",),
+            parameters={"k": (10, 5, 20, 50), "score": ("chi2",)}, numeric=("output_columns",),
         ),
         selector(
             "select_from_model", "SelectFromModel", output="selected", growth=1.2,
-            parameters={"k": (10, 5, 20, 50), "n_estimators": (100, 30)}, convert=_forest,
+            parameters={"k": (10, 5, 20, 50), "n_estimators": (100, 30)},
+            numeric=("output_columns", "n_estimators"), convert=_forest,
             renamed=("n_estimators", "k"),
         ),
     )  # fmt: skip
@@ -178,9 +181,10 @@ def _texts() -> tuple[Spec, ...]:
         )  # fmt: skip
 
     limited = {**words, "max_features": (10000, 300, 1000, 3000)}
+    seen = {"numeric": ("words", "ngram_max", "output_columns")}
     return (
-        text("count_vectorizer", "CountVectorizer", limited),
-        text("tfidf_vectorizer", "TfidfVectorizer", limited),
+        text("count_vectorizer", "CountVectorizer", limited, **seen),
+        text("tfidf_vectorizer", "TfidfVectorizer", limited, **seen),
         text("hashing_vectorizer", "HashingVectorizer", {**words, "n_features": (1 << 18, 1 << 10, 1 << 14)}),
         sklearn("tfidf_transformer", "feature_extraction.text:TfidfTransformer", "text", input="counts", sparse=True),
     )  # fmt: skip
