@@ -12,7 +12,7 @@ from mile_rl.cli.demo import command as demo
 
 # Plain help texts: they read the same in a pipe, and rich need not be imported (50 ms).
 app = typer.Typer(name="mile", no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False)
-app.command()(run.run)
+app.command(cls=run.RunCommand)(run.run)
 app.command()(run.plan)
 app.command()(history.log)
 app.command()(history.diff)

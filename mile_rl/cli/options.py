@@ -32,6 +32,14 @@ Store = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="List every node of a large workflow.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON; times are integers in nanoseconds.")]
+Mlflow = Annotated[
+    str | None,
+    typer.Option(
+        "--mlflow",
+        metavar="[URI]",
+        help="Log the run to MLflow; without a URI, to MLFLOW_TRACKING_URI or .mile/mlflow.db; `off` for nowhere.",
+    ),
+]
 Plot = Annotated[bool, typer.Option("--plot", help="Draw the times of the nodes as bars.")]
 
 

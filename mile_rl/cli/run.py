@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand
 
 from mile_rl.cli import console
 from mile_rl.cli.guard import guarded
-from mile_rl.cli.options import Arguments, Budget, Full, Jobs, Json, Plot, Policy, Store, Target, opened
+from mile_rl.cli.options import (
+    Arguments,
+    Budget,
+    Full,
+    Jobs,
+    Json,
+    Mlflow,
+    Plot,
+    Policy,
+    Store,
+    Target,
+    opened,
+)
 from mile_rl.errors import OperatorFailed
 
 if TYPE_CHECKING:
     from mile_rl.engine.report import NodeReport, Report
+
+_MLFLOW_PLACE = re.compile(r"[a-z][\w+.-]*://|sqlite:|file:|databricks\b|auto$|off$")
+"""What follows ``--mlflow`` and is its value; a folder has to be given as ``--mlflow=FOLDER``."""
+
+
+class RunCommand(TyperCommand):
+    """``mile run``: its ``--mlflow`` may stand without a value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give ``--mlflow`` its default where no URI follows it, so that it swallows no argument."""
+        following = [*args[1:], ""]
+        filled = [
+            "--mlflow=auto" if word == "--mlflow" and not _MLFLOW_PLACE.match(after) else word
+            for word, after in zip(args, following)
+        ]
+        return super().parse_args(ctx, filled)
 
 
 @guarded
@@ -21,6 +52,7 @@ def run(
     budget: Budget = None,
     jobs: Jobs = None,
     store: Store = None,
+    mlflow: Mlflow = None,
     full: Full = False,
     json: Json = False,
     plot: Plot = False,
@@ -36,18 +68,19 @@ def run(
       mile run digits.py
       mile run digits.py C=10 trees=50
       mile run models.py:small --budget 2GB --json
+      mile run digits.py --mlflow
     """
     from mile_rl.cli.progress import bar
-    from mile_rl.engine import iteration
+    from mile_rl.report import tracked
 
     with console.prints_go_to_stderr(json):
         flow, given, project = opened(
-            workflow, arguments, policy=policy, budget=budget, jobs=jobs, store=store
+            workflow, arguments, policy=policy, budget=budget, jobs=jobs, store=store, mlflow=mlflow
         )
         ended: list[Report] = []
         try:
             with bar() as on_progress:
-                done = iteration.run(
+                done = tracked.run(
                     flow, (), given, project=project, on_progress=on_progress, on_end=ended.append
                 )
         except (KeyboardInterrupt, OperatorFailed) as error:

@@ -54,17 +54,18 @@ def report_text(report: Report, outputs: Any = None, *, full: bool = False) -> s
     title = f"{report.workflow}  version {report.version[:10]}"
     if report.iteration is not None:
         title += f"  iteration {report.iteration}"
-    lines = [title, _since(report)]
+    lines = [title, since_text(report)]
     lines.extend(f"  {words}" for words in edits_in_words(report.edits))
     lines.extend(("", _nodes(report.nodes, planned=report.status == "planned", full=full)))
     if outputs is not None:
-        lines.extend(("", *_outputs(outputs)))
-    lines.extend(("", _waiting(report)))
+        lines.extend(("", outputs_text(outputs)))
+    lines.extend(("", waiting_text(report)))
     lines.extend(f"note: {note}" for note in report.notes)
     return "\n".join(lines)
 
 
-def _since(report: Report) -> str:
+def since_text(report: Report) -> str:
+    """Return what the edits of a report are against: "edits since iteration 3:"."""
     if report.previous is None:
         return "first iteration"
     if report.returned_to is not None:
@@ -112,12 +113,13 @@ def _kept(node: NodeReport) -> str:
     return "; ".join(parts)
 
 
-def _outputs(outputs: Any) -> list[str]:
+def outputs_text(outputs: Any) -> str:
+    """Return what a workflow returned, a line an output."""
     if isinstance(outputs, dict):
-        return [f"{key} = {_value(value)}" for key, value in outputs.items()]
+        return "\n".join(f"{key} = {_value(value)}" for key, value in outputs.items())
     if isinstance(outputs, tuple | list):
-        return [_value(value) for value in outputs]
-    return [_value(outputs)]
+        return "\n".join(_value(value) for value in outputs)
+    return _value(outputs)
 
 
 def _value(value: Any) -> str:
@@ -127,7 +129,8 @@ def _value(value: Any) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _waiting(report: Report) -> str:
+def waiting_text(report: Report) -> str:
+    """Return how long was waited, beside how long everything would have taken."""
     everything = duration(report.everything_ns)
     if report.status == "planned":
         return f"would take {duration(report.waited_ns)}; everything would take {everything}"

@@ -55,7 +55,8 @@ def picture(comparison: Comparison, *, anchors: bool = False) -> str:
     """
     kinds = {node.change for node in comparison.nodes}
     entries = [(look, meaning) for look, meaning in LEGEND if look in kinds]
-    return legend(entries) + scrolled(comparison_svg(comparison, anchors=anchors), "The DAG of both versions")
+    wide, narrow = (comparison_svg(comparison, anchors=anchors, narrow=narrow) for narrow in (False, True))
+    return legend(entries) + scrolled(wide, narrow, "The DAG of both versions")
 
 
 def _edits(comparison: Comparison) -> str:

@@ -31,7 +31,7 @@ nav a{display:inline-block;padding:.15rem 0}
 .m-card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.8rem;min-width:0}
 .m-card h3{margin-top:0}.m-chart{width:100%;height:auto}
 .m-scroll{overflow-x:auto;border:1px solid var(--line);border-radius:.6rem;background:var(--card);padding:.4rem}
-.m-scroll svg{margin:0 auto}
+.m-scroll svg{margin:0 auto}.m-narrow{display:none}
 .m-legend{list-style:none;display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:0;margin:.6rem 0;font-size:.88rem}
 .m-legend li{display:flex;align-items:center;gap:.4rem}
 .m-key{width:1.5rem;height:.95rem;border-radius:.2rem;border:2px solid var(--plain);background:var(--prune)}
@@ -68,6 +68,7 @@ overflow-wrap:anywhere}
 gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
 .m-facts dt{color:var(--muted);overflow-wrap:anywhere}.m-facts dd{margin:0;overflow-wrap:anywhere}
 @media (max-width:40rem){
+.m-wide{display:none}.m-narrow{display:block}
 table.m-cards thead{position:absolute;left:-999rem}
 table.m-cards,table.m-cards tbody{display:block}
 table.m-cards tr{display:flex;flex-wrap:wrap;gap:0 1rem;border-bottom:1px solid var(--line);padding:.45rem 0}
@@ -141,14 +142,16 @@ def table(
     )
 
 
-def scrolled(inner: str, label: str) -> str:
-    """Return something wide in a box that scrolls sideways, also by keyboard.
+def scrolled(wide: str, narrow: str, label: str) -> str:
+    """Return a picture in a box that scrolls sideways, also by keyboard; a phone shows its narrow variant.
 
     Args:
-        inner: HTML.
+        wide: HTML.
+        narrow: the same, for a phone.
         label: what it shows.
     """
-    return f'<div class="m-scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{inner}</div>'
+    both = f'<div class="m-wide">{wide}</div><div class="m-narrow">{narrow}</div>'
+    return f'<div class="m-scroll" role="region" tabindex="0" aria-label="{html.escape(label)}">{both}</div>'
 
 
 def legend(entries: Sequence[tuple[str, str]]) -> str:

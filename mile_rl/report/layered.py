@@ -16,9 +16,9 @@ from itertools import pairwise
 
 _SWEEPS = 8
 _ALIGNMENTS = 12
-_BEND_WIDTH = 10.0
-_FULL = 1000.0
-"""How wide the boxes of a layer may be together, in pixels: what fits on a screen."""
+_BEND_WIDTH = 14.0
+WIDE, NARROW = 1000.0, 330.0
+"""How wide the boxes of a layer may be together, in pixels: what fits on a screen, and on a phone."""
 
 _BEND_WEIGHT = 4.0
 """A place where a long edge passes a layer pulls harder than a box, so that long edges run straight."""
@@ -61,12 +61,15 @@ class Layout:
     layers: int
 
 
-def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: float = 18.0) -> Layout:
+def layered(
+    boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, full: float = WIDE, gap: float = 18.0
+) -> Layout:
     """Place boxes so that every edge runs downwards.
 
     Args:
         boxes: in topological order.
         edges: (source, target); an edge against that order is left out.
+        full: how wide the boxes of a layer may be together, in pixels; a single one may be wider.
         gap: between two boxes of a layer.
 
     Returns:
@@ -74,7 +77,7 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: floa
     """
     order = {box.name: place for place, box in enumerate(boxes)}
     kept = [edge for edge in dict.fromkeys(edges) if order[edge[0]] < order[edge[1]]]
-    layer = _layers(boxes, kept, gap)
+    layer = _layers(boxes, kept, full, gap)
     count = max(layer.values(), default=-1) + 1
     rows: list[list[Item]] = [[] for _ in range(count)]
     for name in order:
@@ -109,7 +112,9 @@ def layered(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], *, gap: floa
     )
 
 
-def _layers(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], gap: float) -> dict[str, int]:
+def _layers(
+    boxes: Sequence[Box], edges: Sequence[tuple[str, str]], full: float, gap: float
+) -> dict[str, int]:
     """Return each box's layer: below all its inputs, and not in a full one; sources right above a taker.
 
     Source: Coffman & Graham, "Optimal scheduling for two-processor systems" (1972), with topological order in
@@ -124,7 +129,7 @@ def _layers(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], gap: float) 
         below[source].append(target)
         has_input.add(target)
     for name in room:
-        while taken.get(layer[name], 0.0) and taken[layer[name]] + room[name] > _FULL:
+        while taken.get(layer[name], 0.0) and taken[layer[name]] + room[name] > full:
             layer[name] += 1
         taken[layer[name]] = taken.get(layer[name], 0.0) + room[name]
         for target in below[name]:
@@ -132,7 +137,7 @@ def _layers(boxes: Sequence[Box], edges: Sequence[tuple[str, str]], gap: float) 
     for name in room:
         if name not in has_input and below[name]:
             lower = min(layer[target] for target in below[name]) - 1
-            if taken.get(lower, 0.0) + room[name] <= _FULL:
+            if taken.get(lower, 0.0) + room[name] <= full:
                 taken[layer[name]] -= room[name]
                 taken[lower] = taken.get(lower, 0.0) + room[name]
                 layer[name] = lower
@@ -195,9 +200,9 @@ def _positions(
     for row in rows:
         at, offsets = 0.0, []
         for item in row:
-            width = widths.get(item, _BEND_WIDTH)
-            offsets.append(at + width / 2)
-            at += width + gap
+            room = widths[item] + gap if item in widths else _BEND_WIDTH
+            offsets.append(at + room / 2)
+            at += room
         starts.append(offsets)
         x.update((item, offset - at / 2) for item, offset in zip(row, offsets))
     for sweep in range(_ALIGNMENTS):

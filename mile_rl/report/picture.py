@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mile_rl.report.layered import Box, Layout, layered
+from mile_rl.report.layered import NARROW, WIDE, Box, Layout, layered
 from mile_rl.report.style import PICTURE, variables
 
 LARGEST = 150
@@ -54,7 +54,9 @@ class Edge:
     gone: bool = False
 
 
-def dag_svg(shapes: Sequence[Shape], edges: Sequence[Edge], *, title: str, alone: bool = False) -> str:
+def dag_svg(
+    shapes: Sequence[Shape], edges: Sequence[Edge], *, title: str, alone: bool = False, narrow: bool = False
+) -> str:
     """Return a picture of a DAG as an SVG element.
 
     Args:
@@ -62,6 +64,7 @@ def dag_svg(shapes: Sequence[Shape], edges: Sequence[Edge], *, title: str, alone
         edges: between them.
         title: what the picture shows, in words.
         alone: whether it is a file of its own, which has to bring its colours along.
+        narrow: whether it is for a phone: taller, with few boxes side by side.
     """
     if len(shapes) > LARGEST:
         title = f"{title} (the first {LARGEST} of {len(shapes)} nodes)"
@@ -69,7 +72,7 @@ def dag_svg(shapes: Sequence[Shape], edges: Sequence[Edge], *, title: str, alone
     widths = {shape.name: _width(shape) for shape in shapes}
     drawn = [edge for edge in edges if edge.source in widths and edge.target in widths]
     boxes = [Box(name=shape.name, width=widths[shape.name]) for shape in shapes]
-    layout = layered(boxes, [(edge.source, edge.target) for edge in drawn])
+    layout = layered(boxes, [(edge.source, edge.target) for edge in drawn], full=NARROW if narrow else WIDE)
     width = round(layout.width + 2 * _MARGIN)
     height = max(0, layout.layers - 1) * _ROW + _HEIGHT + 2 * _MARGIN
     # A description goes before the boxes; a role of "img" would hide them from screen readers.

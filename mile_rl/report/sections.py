@@ -122,8 +122,9 @@ def latest(report: Report) -> str:
     if "failed" in kinds:
         entries.append(("failed", "failed"))
     note = f"<p>The picture shows the first {LARGEST} nodes.</p>" if len(report.nodes) > LARGEST else ""
+    wide, narrow = (report_svg(report, anchors=True, narrow=narrow) for narrow in (False, True))
     return (
-        f"{note}{legend(entries)}{scrolled(report_svg(report, anchors=True), label)}"
+        f"{note}{legend(entries)}{scrolled(wide, narrow, label)}"
         '<p class="m-muted">Each box leads to its row in the table below; a wide picture scrolls sideways.</p>'
         f"{nodes_table(report.nodes, planned=report.status == 'planned')}"
     )

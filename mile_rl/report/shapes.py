@@ -18,13 +18,14 @@ MARKS = {"added": "+ added", "removed": "− removed", "changed": "~ changed", "
 """How a change is written; "unchanged" has no mark."""
 
 
-def report_svg(report: Report, *, anchors: bool = False, alone: bool = False) -> str:
+def report_svg(report: Report, *, anchors: bool = False, alone: bool = False, narrow: bool = False) -> str:
     """Return the picture of a plan or an iteration: computed, loaded or pruned, with times and sizes.
 
     Args:
         report: what to draw.
         anchors: whether each box leads to ``#node-…`` (see :func:`anchor`).
         alone: whether it is a file of its own.
+        narrow: whether it is for a phone.
     """
     planned = report.status == "planned"
     shapes = [
@@ -38,16 +39,20 @@ def report_svg(report: Report, *, anchors: bool = False, alone: bool = False) ->
         for place, node in enumerate(report.nodes)
     ]
     what = "The plan" if planned else "What was done with each node"
-    return dag_svg(shapes, _edges(report.nodes), title=f"{what} of {report.workflow}", alone=alone)
+    title = f"{what} of {report.workflow}"
+    return dag_svg(shapes, _edges(report.nodes), title=title, alone=alone, narrow=narrow)
 
 
-def comparison_svg(comparison: Comparison, *, anchors: bool = False, alone: bool = False) -> str:
+def comparison_svg(
+    comparison: Comparison, *, anchors: bool = False, alone: bool = False, narrow: bool = False
+) -> str:
     """Return the picture of two versions: nodes added, removed, changed, affected and unchanged.
 
     Args:
         comparison: what to draw.
         anchors: whether each box leads to ``#node-…``.
         alone: whether it is a file of its own.
+        narrow: whether it is for a phone.
     """
     shapes = [
         Shape(
@@ -64,7 +69,7 @@ def comparison_svg(comparison: Comparison, *, anchors: bool = False, alone: bool
         Edge(source=node.name, target=taker, gone=True) for node in comparison.nodes for taker in node.takers
     ]
     title = f"What changed from iteration {comparison.a.id} to {comparison.b.id}"
-    return dag_svg(shapes, edges, title=title, alone=alone)
+    return dag_svg(shapes, edges, title=title, alone=alone, narrow=narrow)
 
 
 def workflow_svg(dag: Dag, *, alone: bool = False) -> str:
