@@ -99,12 +99,20 @@ class Configured(Generic[P, R]):
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Iteration[R]:
         """Run an iteration; see :meth:`Workflow.run`."""
         from mile_rl.report.notebook import shown
-        from mile_rl.report.tracked import run
+        from mile_rl.report.tracked import run, track
 
-        done = run(self._flow, args, kwargs, project=self.project())
+        project = self.project()
+        done = run(self._flow, args, kwargs, project=project)
         iteration: Iteration[R] = Iteration(done.outputs, shown(done.report))
         if not self._quiet:
             sys.stdout.write(f"{iteration!r}\n")
+        if note := track(project, done.report):
+            from dataclasses import replace
+
+            notes = (*done.report.notes, note)
+            iteration = Iteration(done.outputs, shown(replace(done.report, notes=notes)))
+            if not self._quiet:
+                sys.stdout.write(f"note: {note}\n")
         return iteration
 
     def plan(self, *args: P.args, **kwargs: P.kwargs) -> Report:

@@ -90,9 +90,14 @@ def run(
     if json:
         from mile_rl.cli.values import to_json
 
-        console.out_json({**done.report.to_json(), "outputs": to_json(done.outputs)})
+        told = {**done.report.to_json(), "outputs": to_json(done.outputs)}
+        if note := tracked.track(project, done.report):
+            told["notes"].append(note)
+        console.out_json(told)
         return
     _show(done.report, done.outputs, full=full, plot=plot)
+    if note := tracked.track(project, done.report):
+        console.out(f"note: {note}")
 
 
 @guarded

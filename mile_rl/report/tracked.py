@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from mile_rl.engine import iteration
 from mile_rl.engine.execute import Progress
@@ -51,10 +48,10 @@ def run(
     on_progress: Progress | None = None,
     on_end: Callable[[Report], None] | None = None,
 ) -> Done:
-    """Run an iteration as ``engine.iteration.run`` does, and log it to MLflow if the settings say so.
+    """Run an iteration as ``engine.iteration.run`` does, where it may be logged to MLflow.
 
-    What goes wrong with MLflow is told in a note; it never costs a result. Logging is not part of the waiting
-    that is reported.
+    One that ends early is logged here. One that returns is for the caller to :func:`track`, who can show the
+    result first: importing mlflow alone takes longer than many a run.
 
     Args:
         flow: the workflow.
@@ -79,13 +76,11 @@ def run(
             on_end(report)
 
     try:
-        done = iteration.run(flow, args, kwargs, project=project, on_progress=on_progress, on_end=ended)
+        return iteration.run(flow, args, kwargs, project=project, on_progress=on_progress, on_end=ended)
     except (OperatorFailed, KeyboardInterrupt):
         for report in reports:
             track(project, report)
         raise
-    note = track(project, done.report)
-    return replace(done, report=replace(done.report, notes=(*done.report.notes, note))) if note else done
 
 
 def require_mlflow() -> None:
@@ -94,6 +89,8 @@ def require_mlflow() -> None:
     Raises:
         SettingsError: it is not installed.
     """
+    import importlib.util
+
     if importlib.util.find_spec("mlflow") is None:
         raise SettingsError(
             "logging runs to MLflow needs mlflow, which is not installed: pip install 'mile-rl[mlflow]', or leave "
@@ -102,7 +99,7 @@ def require_mlflow() -> None:
 
 
 def track(project: Project, report: Report) -> str:
-    """Log an iteration as an MLflow run.
+    """Log an iteration as an MLflow run, if the settings say so. Not part of the waiting that is reported.
 
     Args:
         project: whose iteration it is; its setting ``mlflow`` says where to.
@@ -111,6 +108,8 @@ def track(project: Project, report: Report) -> str:
     Returns:
         What went wrong, in words; "" where nothing did.
     """
+    if project.settings.mlflow in OFF:
+        return ""
     uri = tracking_uri(project)
     try:
         with _quiet():
@@ -119,7 +118,7 @@ def track(project: Project, report: Report) -> str:
         # Whatever a tracking store raises (or the person interrupts waiting for it), the result is there.
         first = next(iter(str(error).splitlines()), "").replace(uri, _place(uri))[:200]
         note = f"the run was not logged to MLflow at {_place(uri)}: {type(error).__name__}: {first}"
-        log.warning(note)
+        log.info(note)
         return note
     return ""
 
@@ -242,6 +241,8 @@ def _named(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _place(uri: str) -> str:
     """Return a URI for people: without user, password and query."""
+    from urllib.parse import urlsplit
+
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.hostname}" if parts.hostname else uri.partition("?")[0]
 
