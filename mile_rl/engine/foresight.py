@@ -180,9 +180,9 @@ def _check_size(workflow: str, nodes: int) -> None:
 def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared | None = None) -> Foresight:
     line, records = past(catalog, workflow)
     numbers: list[int | None] = [iteration.id for iteration in line]
-    pending = _pending(prepared, records)
-    if pending is not None:
-        records.append(pending)
+    changed = pending(prepared, records)
+    if changed is not None:
+        records.append(changed)
         numbers.append(None)
     _check_size(workflow, len(records[-1].nodes))
     memory = PersonMemory()
@@ -195,7 +195,7 @@ def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared 
     return Foresight(
         workflow=workflow,
         latest=line[-1].id if line else None,
-        pending=pending.edits if pending else (),
+        pending=changed.edits if changed else (),
         prediction=said,
         values={node.name: node.parameters for node in records[-1].nodes},
         stages={node.name: node.stage for node in records[-1].nodes},
@@ -206,7 +206,7 @@ def _foresight(catalog: Catalog, workflow: str, *, top: int, prepared: Prepared 
     )
 
 
-def _pending(prepared: Prepared | None, records: Sequence[PastIteration]) -> PastIteration | None:
+def pending(prepared: Prepared | None, records: Sequence[PastIteration]) -> PastIteration | None:
     """Return the iteration that a run would be now, None where it would only repeat the latest one."""
     if prepared is None or (records and not prepared.edits):
         return None

@@ -11,8 +11,10 @@ import numpy as np
 
 from mile_rl.engine import versions
 from mile_rl.engine.execute import MISSING
+from mile_rl.engine.foresight_run import Lookout
 from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
+from mile_rl.policies.guard import SETTLED_NS
 from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
 from mile_rl.store.results import PutResult
@@ -69,6 +71,8 @@ class IterationKeeper:
         self._made_by: dict[str, int] = {}
         self._made_ns = np.zeros(len(prepared.layout.nodes), dtype=np.int64)
         self._deciding_ns = 0
+        self._decisions = 0
+        self._lookout = Lookout(prepared, clock_ns=clock_ns)
         self._not_to_keep: dict[str, str] = dict(prepared.volatile)
         self._used_bytes: int | None = None
         self._written: deque[tuple[Output, str, int, PutResult]] = deque()
@@ -100,8 +104,10 @@ class IterationKeeper:
         return loaded.value
 
     def begins(self, node: str) -> None:
-        """Have what is queued written while the node runs."""
+        """Have what is queued written while the node runs, and perhaps the next iteration foreseen."""
         self._writer.wake()
+        if self._lookout.wanted and node in self._prepared.known_ns:
+            self._lookout.begins(self._prepared.known_ns[node])
 
     def seed_of(self, node: str) -> str:
         """Return the digest without hidden files, which are not known before the node first runs."""
@@ -125,7 +131,9 @@ class IterationKeeper:
         prepared = self._prepared
         self.elapsed_ns[node] = called.elapsed_ns
         self._ran(node, called.elapsed_ns, prepared.dag.nodes[node].parents)
-        prepared.layout.compute_ns[prepared.layout.node_at[node]] = called.elapsed_ns
+        position = prepared.layout.node_at[node]
+        prepared.layout.compute_ns[position] = called.elapsed_ns
+        self._lookout.computed(position, called.elapsed_ns)
         prepared.guard.computed(called.elapsed_ns)
         stale = prepared.signer.changed_files(prepared.dag.nodes[node], self.signatures[node])
         if changed_files := dict.fromkeys((*called.files_changed, *stale)):
@@ -154,6 +162,7 @@ class IterationKeeper:
             base = self.signatures[node].base
             prepared.catalog.learn(hidden_files=[(base, str(path)) for path in called.opened])
             self.signatures.update(prepared.signer.resign(prepared.dag, self.signatures, node, files))
+            self._lookout.resigned()
 
     def _keep_nothing_of(self, node: str, reason: str) -> None:
         """Keep no output of a node, nor of what depends on it: their signatures do not say what they are of."""
@@ -232,7 +241,10 @@ class IterationKeeper:
             fate.reason = f"writing takes {duration(write_ns)}, {duration(left_ns)} may be spent on it now"
             return False
         begun_ns = self._clock_ns()
+        self._decisions += 1
         try:
+            if self._lookout.wanted and made_ns >= SETTLED_NS:
+                self._lookout.ready(self._spare_ns(), self.signatures)
             candidate = self._candidate(output, signature, size_bytes, made_ns, load_ns, write_ns)
             return self._ask(output, candidate, fate)
         finally:
@@ -272,11 +284,24 @@ class IterationKeeper:
             run_ancestors_ns=made_ns,
             load_ns=load_ns,
             write_ns=write_ns,
+            allowance_ns=prepared.guard.allowance_ns() if self._lookout.wanted else 0,
+            ahead_ns=self._ahead_ns() if self._lookout.wanted else 0,
         )
+
+    def _ahead_ns(self) -> int:
+        """Return what the nodes that are still to be computed will take."""
+        layout = self._prepared.layout
+        ahead = self._prepared.plan.compute - self.elapsed_ns.keys()
+        return int(sum(layout.compute_ns[layout.node_at[name]] for name in ahead))
+
+    def _spare_ns(self) -> int:
+        """Return what is left of the time for deciding: 5 ms a decision and 1 % of what operators took."""
+        granted_ns = DECIDING_NS * self._decisions + sum(self.elapsed_ns.values()) * DECIDING_SHARE
+        return int(granted_ns) - self._deciding_ns
 
     def _recreation_ns(self, output: Output, made_ns: int) -> int:
         """Return the exact recreation time, or while deciding takes too long the way it was made this time."""
-        if not self._prepared.layout.anything_kept:
+        if not self._prepared.layout.anything_kept or (self._lookout.wanted and made_ns < SETTLED_NS):
             return made_ns
         if self._deciding_ns > DECIDING_NS + sum(self.elapsed_ns.values()) * DECIDING_SHARE:
             return made_ns
@@ -335,6 +360,7 @@ class IterationKeeper:
 
     def settle(self) -> None:
         """Wait until everything that is to be kept is written."""
+        self._lookout.close()
         waited_ns = self._writer.drain()
         self._writer.close()
         if waited_ns:

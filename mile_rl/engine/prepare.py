@@ -55,6 +55,7 @@ class Prepared:
         layout: the needed nodes with their costs.
         costs: estimates, updated as the iteration runs.
         measured_ns: node -> its own measured time, where this very signature was computed before.
+        known_ns: node -> its time in any version, where it was computed before.
         artifacts: output signature -> artifact, everything in the store when the plan was made.
         kept: the same as the policy sees it.
         volatile: node -> why nothing of it can be kept, for volatile operators and what depends on them.
@@ -80,6 +81,7 @@ class Prepared:
     artifacts: Mapping[str, Artifact]
     costs: Costs
     measured_ns: Mapping[str, int]
+    known_ns: Mapping[str, int]
     kept: Mapping[str, Kept]
     volatile: Mapping[str, str]
     guard: Guard
@@ -242,6 +244,7 @@ def _prepared(
         layout=layout,
         costs=costs,
         measured_ns={name: row.elapsed_ns for name, row in measured.items() if row.scope == "signature"},
+        known_ns={name: row.elapsed_ns for name, row in measured.items() if row.scope != "operator"},
         artifacts=artifacts,
         kept={signature: _kept(artifact, costs) for signature, artifact in artifacts.items()},
         volatile=_volatile(dag, layout.nodes),

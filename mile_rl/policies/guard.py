@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mile_rl.policies import words
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept, Policy
@@ -12,6 +12,9 @@ from mile_rl.policies.ledger import Ledger, Terms
 
 if TYPE_CHECKING:
     from mile_rl.policies.outlook import Outlook
+
+SETTLED_NS: Final = 20_000_000
+"""What is made again in less is settled here, before a policy that has to look ahead: 20 ms."""
 
 
 class Guard:
@@ -23,6 +26,9 @@ class Guard:
     (b) an output whose writing would take longer than what is left to spend on writing. What is left follows
         from the ledger of facts and the :class:`Terms`; decided but unfinished writes are taken off by their
         estimates.
+
+    What is made again in under 20 ms is not worth looking ahead: where the policy would, it is kept if there is
+    room for it, and displaces nothing.
 
     Estimates can be wrong, so (b) is not left to them: the writer asks :meth:`allowance_ns` when it starts
     and aborts the write that runs over. Whatever is estimated, requested and reused, in any order, at any
@@ -83,7 +89,10 @@ class Guard:
             refusal = self._refusal(candidate, budget)
             if refusal:
                 return Decision(keep=False, reason=refusal)
-            decision = self.policy.admit(candidate, kept, budget)
+            if self.policy.needs_outlook and candidate.recreation_ns < SETTLED_NS:
+                decision = _settled(candidate, budget)
+            else:
+                decision = self.policy.admit(candidate, kept, budget)
             if decision.keep:
                 self._pending_ns[candidate.signature] = candidate.write_ns
             return decision
@@ -151,6 +160,13 @@ class Guard:
             self._ledger.restore(state.get("ledger", {}))
             self.policy.restore(state.get("policy", {}).get(self.policy.name, {}))
             self._pending_ns.clear()
+
+
+def _settled(candidate: Candidate, budget: Budget) -> Decision:
+    """Decide on what is quickly made again: keep it where there is room, displace nothing for it."""
+    keep = candidate.size_bytes <= budget.total_bytes - budget.used_bytes
+    sizes = f"{words.size(candidate.size_bytes)}, {words.size(budget.free_bytes)} of the budget are free"
+    return Decision(keep=keep, reason=f"quick: {words.comparison(candidate)}; {sizes}")
 
 
 def _not_negative(name: str, value: int) -> int:

@@ -18,6 +18,7 @@ class Eager:
     """The worst policy that a guard can have: it wants everything."""
 
     name = "eager"
+    needs_outlook = False
 
     def __init__(self):
         self.asked = 0
