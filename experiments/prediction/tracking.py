@@ -1,12 +1,15 @@
-"""Keeps a fit as an MLflow run, through MLflow's explicit client."""
+"""Keeps a fit, a training or an evaluation as an MLflow run, through MLflow's explicit client."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 EXPERIMENT = "prediction"
+BATCH = 1_000
+"""The most figures that a tracking server takes at once."""
 
 
 def track(
@@ -16,6 +19,8 @@ def track(
     report: Mapping[str, Any],
     files: Sequence[Path],
     artifacts: Path,
+    *,
+    experiment: str = EXPERIMENT,
 ) -> str:
     """Write one run and return its id.
 
@@ -26,20 +31,24 @@ def track(
         report: nested figures; every number becomes a metric named by its path.
         files: kept as artifacts: the model, the report, the plots.
         artifacts: folder for the artifacts of a store that lies in a database.
+        experiment: what the run belongs to.
     """
     from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
 
     client = MlflowClient(tracking_uri=uri)
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    if experiment is None:
-        experiment_id = client.create_experiment(EXPERIMENT, artifact_location=artifacts.resolve().as_uri())
+    known = client.get_experiment_by_name(experiment)
+    if known is None:
+        experiment_id = client.create_experiment(experiment, artifact_location=artifacts.resolve().as_uri())
     else:
-        experiment_id = experiment.experiment_id
+        experiment_id = known.experiment_id
     run = client.create_run(experiment_id, run_name=run_name)
-    for name, value in parameters.items():
-        client.log_param(run.info.run_id, name, str(value)[:500])
-    for name, number in _numbers("", report):
-        client.log_metric(run.info.run_id, name, number)
+    params = [Param(name, str(value)[:500]) for name, value in parameters.items()]
+    client.log_batch(run.info.run_id, params=params)
+    now_ms = int(time.time() * 1000)
+    metrics = [Metric(name, number, now_ms, 0) for name, number in _numbers("", report)]
+    for at in range(0, len(metrics), BATCH):
+        client.log_batch(run.info.run_id, metrics=metrics[at : at + BATCH])
     for path in files:
         client.log_artifact(run.info.run_id, str(path))
     client.set_terminated(run.info.run_id)

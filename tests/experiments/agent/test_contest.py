@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("numba")
+
+from envs.script import Script
+from envs.writing import Expected, NodeRow, Writer
+from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
+from experiments.agent.table import by_budget, markdown, ratio, relative, summary
+from mile_rl.policies.outlook import EDIT, NOTHING
+
+SECOND = 1_000_000_000
+
+
+def chain(name, seed, turns=6) -> Script:
+    """Read -> fit, of which the second is edited again and again."""
+    rng = np.random.default_rng(seed)
+    writer = Writer()
+    read = writer.add_node(
+        NodeRow(
+            name="read", operator="read", stage="preprocess", code=0, takes=(),
+            compute_ns=int(rng.uniform(5, 20) * SECOND), outputs=((20_000_000, 0),),
+        )
+    )  # fmt: skip
+    for turn in range(turns):
+        fit = writer.add_node(
+            NodeRow(
+                name="fit", operator="fit", stage="learn", code=turn + 1, takes=((read, 0),),
+                compute_ns=SECOND, outputs=((1_000, 3),),
+            )
+        )  # fmt: skip
+        after = [
+            Expected(kind=NOTHING, p=0.2, turn=turn),
+            Expected(kind=EDIT, p=0.8, turn=turn, roots=(fit,)),
+        ]
+        writer.add_turn([read, fit], [writer.output(fit)], after, stop=0.1)
+    return writer.script(name=name, source="simulated", group=name)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    scripts = [chain(f"s{i}", i) for i in range(4)]
+    return contest(cases(scripts, seed=3), [*RULES, UNTUNED], oracles=Oracles(), processes=1)
+
+
+def test_every_policy_plays_every_session_under_every_budget(frame):
+    assert len(frame) == 4 * len(BUDGETS) * (len(RULES) + 3)
+    assert frame["proved"].all()
+
+
+def test_nobody_beats_the_oracle_and_keeping_nothing_waits_for_everything(frame):
+    wide = relative(frame)
+    assert (wide.drop(columns=ORACLE).ge(wide[ORACLE] * (1 - 0.005), axis=0)).all(axis=None)
+    assert (wide["none"] == 1).all()
+    full = by_budget(frame)[1.0]
+    assert full["gdsf"] < 0.6  # the reading is waited for about once in six
+
+
+def test_all_budgets_of_a_session_share_their_luck(frame):
+    nothing = frame[frame["policy"] == "none"].groupby("session")["waiting_s"]
+    assert (nothing.nunique() == 1).all()
+
+
+def test_the_same_seed_gives_the_same_table():
+    scripts = [chain("s", 0, turns=3)]
+    first, again = (contest(cases(scripts, seed=1), ["lru"], processes=1) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again)
+
+
+def made_frame(factors):
+    rows = [
+        {"source": "x", "group": f"g{g}", "session": f"g{g}s{s}", "share": 0.1, "policy": policy,
+         "waiting_s": 10.0 * (s + 1) * factor}
+        for g in range(20) for s in range(2) for policy, factor in factors.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_a_ratio_that_is_the_same_everywhere_has_no_width():
+    wide = relative(made_frame({"none": 1.0, "a": 0.5, "b": 0.4}))
+    found = ratio(wide, "b", "a")
+    assert (found.value, found.low, found.high) == pytest.approx((0.8, 0.8, 0.8))
+    assert found.sessions == 40
+
+
+def test_a_session_counts_as_much_as_any_other_however_long_it_takes():
+    frame = made_frame({"none": 1.0, "a": 1.0})
+    frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "none"), "waiting_s"] *= 1_000
+    frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "a"), "waiting_s"] *= 500
+    assert ratio(relative(frame), "a", "none").value == pytest.approx((39 + 0.5) / 40)
+
+
+def test_budgets_above_the_pooled_ones_do_not_count():
+    frame = made_frame({"none": 1.0, "a": 0.5})
+    large = frame.assign(share=1.0)
+    large.loc[large["policy"] == "a", "waiting_s"] *= 100
+    table = summary(pd.concat([frame, large]), ["none"])
+    assert table.loc["a", "mean / none"] == pytest.approx(0.5)
+    assert "| a |" in markdown(table)
