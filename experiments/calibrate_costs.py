@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
     compare = commands.add_parser("compare", help="rank correlation with public runtimes")
     compare.add_argument("--oboe", type=Path, required=True, help="folder of oboe_runtime_matrix.csv.gz")
+    compare.add_argument("--doc", type=Path, default=None, help="document to write the table into as well")
     compare.set_defaults(run=_compare)
     return parser
 
@@ -121,9 +122,13 @@ def _report(given: argparse.Namespace) -> None:
 
 def _compare(given: argparse.Namespace) -> None:
     from envs.costs import CostModel
+    from experiments.costs.document import OBOE, replace_block
     from experiments.costs.oboe import compare, table
 
-    print(table(compare(given.oboe, CostModel.load())))
+    found = table(compare(given.oboe, CostModel.load()))
+    if given.doc is not None:
+        replace_block(given.doc, OBOE, found)
+    print(found)
 
 
 if __name__ == "__main__":

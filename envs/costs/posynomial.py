@@ -60,7 +60,7 @@ def features(
         names: "rows", "columns", "density", "output_rows", "output_columns", the name of a numeric parameter;
             "bins<rows/20" for that parameter, but at most a twentieth of the rows; "leaves" for the most leaves
             that a tree of ``max_depth`` and ``min_samples_leaf`` can have; 0 or 1 for "sparse", "columns>15" (any
-            such bound) and "kernel=rbf" (any such choice).
+            such bound) and "kernel=rbf" (any such choice); "rows*columns>15" for a product of two of these.
         shape: of the input.
         output: of the output; None where no name asks for it.
         parameters: every parameter that a name asks for.
@@ -72,6 +72,9 @@ def features(
 
 
 def _feature(name: str, shape: Shape, output: Shape | None, parameters: Mapping[str, Scalar]) -> float:
+    if "*" in name:
+        first, _, second = name.partition("*")
+        return _feature(first, shape, output, parameters) * _feature(second, shape, output, parameters)
     match name:
         case "rows":
             return math.log(shape.rows)

@@ -57,7 +57,7 @@ def read(path: Path) -> list[Measured]:
 
 def run(specs: Iterable[Spec], campaign: Campaign, on_progress: Progress) -> list[Measured]:
     """Make every measurement that is missing; return all that the file then holds."""
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     done = read(campaign.out)
     guess = Guess(done)
@@ -186,7 +186,7 @@ class Guess:
         if not seen:
             return 0.0
         x = np.array([[1.0, *row[0]] for row in seen])
-        log_ns = np.log([row[1] for row in seen])
+        log_ns = np.log(np.array([row[1] for row in seen]))
         weight = np.sqrt(np.exp(log_ns - log_ns.max()))
         penalty = 0.1 * np.eye(x.shape[1])
         penalty[0, 0] = 0.0

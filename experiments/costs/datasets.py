@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from envs.costs import Scalar, Shape
+from envs.costs.outputs import number
 
 LATENTS = 8
 VOCABULARY = 30_000
@@ -89,14 +90,14 @@ class Dataset:
         """A frame of text categories."""
         import pandas as pd
 
-        names = np.array([f"category {i}" for i in range(int(self.given["cardinality"] or 1))])
+        names = np.array([f"category {i}" for i in range(number(self.given, "cardinality"))])
         drawn = self._rng.integers(0, len(names), (self.shape.rows, self.shape.columns))
         return pd.DataFrame({f"c{i}": names[drawn[:, i]] for i in range(self.shape.columns)})
 
     @cached_property
     def documents(self) -> list[str]:
         """Texts of words by Zipf's law."""
-        words = int(self.given["words"] or 1)
+        words = number(self.given, "words")
         vocabulary = np.array([f"{'aeiou'[i % 5]}word{i}" for i in range(VOCABULARY)])
         odds = 1 / np.arange(1, VOCABULARY + 1)
         drawn = self._rng.choice(VOCABULARY, size=(self.shape.rows, words), p=odds / odds.sum())

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from envs.costs import CostModel
+from envs.costs import CostError, CostModel, Shape
 from envs.costs.model import TABLE
 from experiments.costs.measure import Measured
 from experiments.costs.model_file import BYTES, TIMES, judge
 from experiments.costs.table import parameters_of, read_table
 
-BEGIN, END = "<!-- figures: written by `calibrate_costs report` -->", "<!-- end of figures -->"
+FIGURES = ("<!-- figures: written by `calibrate_costs report` -->", "<!-- end of figures -->")
+OBOE = ("<!-- oboe: written by `calibrate_costs compare` -->", "<!-- end of oboe -->")
 WORDS = {
     "fit_ns": "time to fit",
     "apply_ns": "time to transform, predict or compute",
@@ -31,10 +32,22 @@ def write_document(document: Path) -> None:
         document: a Markdown file with the two marks.
     """
     model, rows = CostModel.load(), read_table(TABLE)
-    head, rest = document.read_text(encoding="utf-8").split(BEGIN)
-    _, tail = rest.split(END)
-    document.write_text(f"{head}{BEGIN}\n\n{figures(model, rows)}\n\n{END}{tail}", encoding="utf-8")
+    replace_block(document, FIGURES, figures(model, rows))
     draw(model, rows, document.with_suffix(".png"))
+
+
+def replace_block(document: Path, marks: tuple[str, str], block: str) -> None:
+    """Put a block between two marks of a document, in place of what is there.
+
+    Raises:
+        CostError: the document has no such marks.
+    """
+    begin, end = marks
+    head, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, closed, tail = rest.partition(end)
+    if not found or not closed:
+        raise CostError(f"{document} has no place for this: write the lines {begin!r} and {end!r} into it")
+    document.write_text(f"{head}{begin}\n\n{block}\n\n{end}{tail}", encoding="utf-8")
 
 
 def figures(model: CostModel, rows: Sequence[Measured]) -> str:
@@ -108,8 +121,6 @@ def draw(model: CostModel, rows: Sequence[Measured], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
-
-    from envs.costs import Shape
 
     figure, axes = pyplot.subplots(1, 4, figsize=(15, 4), layout="constrained")
     stages = {"preprocess": "C0", "learn": "C1", "evaluate": "C2"}

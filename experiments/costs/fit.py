@@ -22,7 +22,7 @@ GROWING = ("rows", "columns", "density", "output_rows", "output_columns")
 
 
 def _grows(name: str) -> bool:
-    return name in GROWING or name == "leaves" or "<rows/" in name
+    return name in GROWING or name == "leaves" or "<rows/" in name or name.startswith("rows*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,9 +68,8 @@ def shapes(spec: Spec, *, quick: bool = False) -> Iterator[tuple[Shape, bool]]:
     yield from ((Shape(rows=n, columns=c), False) for n, c in dense)
     yield from ((Shape(rows=n, columns=c), True) for n, c in dense_held)
     if spec.info.sparse:
-        thin, thin_held = (SPARSE_TRAINING, SPARSE_HELD_OUT)
-        if quick:
-            thin, thin_held = thin[:4], thin_held[:1]
+        thin = SPARSE_TRAINING[:4] if quick else SPARSE_TRAINING
+        thin_held = SPARSE_HELD_OUT[:1] if quick else SPARSE_HELD_OUT
         yield from ((Shape(rows=n, columns=c, density=d), False) for n, c, d in thin)
         yield from ((Shape(rows=n, columns=c, density=d), True) for n, c, d in thin_held)
 

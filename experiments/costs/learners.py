@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from experiments.costs.spec import Scalar, Spec, sklearn
+from envs.costs import Scalar
+from envs.costs.outputs import number
+from experiments.costs.spec import Spec, sklearn
 
 SEEDED = {"random_state": 0}
 C = (1.0, 0.01, 0.1, 10.0)
@@ -13,7 +16,7 @@ CLASSES = (2, 10)
 
 
 def learner(
-    name: str, path: str, family: str, parameters: dict[str, tuple[Scalar, ...]], **more: Any
+    name: str, path: str, family: str, parameters: Mapping[str, tuple[Scalar, ...]], **more: Any
 ) -> Spec:
     """Return the spec of an estimator whose output is a column of predictions."""
     of_data = ("n_classes",) if "n_classes" in parameters else ()
@@ -21,7 +24,7 @@ def learner(
 
 
 def _linear() -> tuple[Spec, ...]:
-    def linear(name: str, kind: str, parameters: dict[str, tuple[Scalar, ...]], **more: Any) -> Spec:
+    def linear(name: str, kind: str, parameters: Mapping[str, tuple[Scalar, ...]], **more: Any) -> Spec:
         return learner(name, f"linear_model:{kind}", "linear", parameters, **{"sparse": True, **more})
 
     return (
@@ -55,7 +58,7 @@ def _linear() -> tuple[Spec, ...]:
 def _trees() -> tuple[Spec, ...]:
     def tree(name: str, kind: str, family: str, **more: Any) -> Spec:
         path = f"tree:{kind}" if family == "tree" else f"ensemble:{kind}"
-        parameters = {"max_depth": DEPTH, "min_samples_leaf": (1, 5, 20)}
+        parameters: dict[str, tuple[Scalar, ...]] = {"max_depth": DEPTH, "min_samples_leaf": (1, 5, 20)}
         if family == "forest":
             parameters = {"n_estimators": (100, 20, 50, 200), **parameters}
         return learner(name, path, family, parameters, fixed=SEEDED, growth=1.2, bounds=("leaves",), **more)
@@ -70,13 +73,16 @@ def _trees() -> tuple[Spec, ...]:
 
 
 def _boosting() -> tuple[Spec, ...]:
-    def boosting(name: str, kind: str, parameters: dict[str, tuple[Scalar, ...]], **more: Any) -> Spec:
+    def boosting(name: str, kind: str, parameters: Mapping[str, tuple[Scalar, ...]], **more: Any) -> Spec:
         fixed = {**SEEDED, **more.pop("fixed", {})}
         return learner(name, f"ensemble:{kind}", "boosting", parameters, fixed=fixed, growth=1.2, **more)
 
     trees = (100, 30, 300)
     # early stopping is said outright: by itself it sets in above 10,000 rows and makes larger data cheaper
-    histograms = {"fixed": {"early_stopping": False}, "numeric": ("max_iter", "max_leaf_nodes<rows/20")}
+    histograms: dict[str, Any] = {
+        "fixed": {"early_stopping": False},
+        "numeric": ("max_iter", "max_leaf_nodes<rows/20"),
+    }
     return (
         boosting(
             "gradient_boosting_classifier", "GradientBoostingClassifier",
@@ -99,7 +105,10 @@ def _boosting() -> tuple[Spec, ...]:
 
 def _others() -> tuple[Spec, ...]:
     def svm(name: str, kind: str, **more: Any) -> Spec:
-        parameters = {"C": (1.0, 0.1, 10.0), "kernel": ("rbf", "poly", "linear")}
+        parameters: Mapping[str, tuple[Scalar, ...]] = {
+            "C": (1.0, 0.1, 10.0),
+            "kernel": ("rbf", "poly", "linear"),
+        }
         return learner(name, f"svm:{kind}", "svm", parameters, growth=2.3, fixed={"max_iter": 20000}, **more)
 
     def mlp(name: str, kind: str) -> Spec:
@@ -108,14 +117,14 @@ def _others() -> tuple[Spec, ...]:
             name, f"neural_network:{kind}", "mlp",
             {"hidden": (100, 20, 50, 200), "max_iter": (20, 10, 50)},
             fixed={**SEEDED, "tol": 0.0, "n_iter_no_change": 10**6},
-            convert=lambda given: {"hidden_layer_sizes": (int(given["hidden"] or 1),)}, renamed=("hidden",),
+            convert=lambda given: {"hidden_layer_sizes": (number(given, "hidden"),)}, renamed=("hidden",),
         )  # fmt: skip
 
     def neighbours(name: str, kind: str) -> Spec:
         # above 15 columns scikit-learn compares all pairs instead of building a tree
         return learner(
             name, f"neighbors:{kind}", "neighbours", {"n_neighbors": (5, 1, 15, 50)}, growth=2.0,
-            bounds=("columns>15",),
+            bounds=("columns>15", "rows*columns>15"),
         )  # fmt: skip
 
     return (

@@ -14,6 +14,7 @@ import numpy as np
 
 from envs.costs import CostError, CostModel, Shape
 from envs.costs.model import NO_OUTPUT, VERSION
+from envs.costs.outputs import number
 from envs.costs.posynomial import features
 from experiments.costs.fit import Sample, fit
 from experiments.costs.measure import Measured
@@ -46,8 +47,8 @@ def build(rows: Sequence[Measured], path: Path, *, on_progress: Progress) -> dic
             "there are no measurements to fit; run `python -m experiments.calibrate_costs measure`"
         )
     operators = {}
-    for number, (name, own) in enumerate(sorted(by_name.items())):
-        on_progress(number, len(by_name), name)
+    for done, (name, own) in enumerate(sorted(by_name.items())):
+        on_progress(done, len(by_name), name)
         operators[name] = _operator(SPECS[name], [row for row in own if not row.held_out])
     data: dict[str, Any] = {
         "version": VERSION,
@@ -131,9 +132,7 @@ def _operator(spec: Spec, rows: Sequence[Measured]) -> dict[str, Any]:
 
 def _vocabulary(spec: Spec, rows: Sequence[Measured]) -> dict[str, Any]:
     """Fit how many words are seen, on the measurements that kept them all."""
-    free = [
-        row for row in rows if row.output_columns < int(parameters_of(row, spec.info)["max_features"] or 1)
-    ]
+    free = [row for row in rows if row.output_columns < number(parameters_of(row, spec.info), "max_features")]
     x = np.array(
         [
             features(spec.features, Shape(rows=row.rows, columns=1), NO_OUTPUT, parameters_of(row, spec.info))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from envs.costs import OperatorInfo, Scalar
+from envs.costs.outputs import number
 from experiments.costs.spec import Parameters, Spec
 
 
@@ -31,7 +33,7 @@ def _join(data: Any, given: Parameters) -> Any:
 def _group(data: Any, given: Parameters) -> Any:
     import numpy as np
 
-    keys = np.arange(len(data.frame)) * 7919 % len(data.frame) // int(given["rows_per_group"] or 1)
+    keys = np.arange(len(data.frame)) * 7919 % len(data.frame) // number(given, "rows_per_group")
     return data.frame[data.numbers].groupby(keys).agg(str(given["how"]))
 
 
@@ -89,7 +91,7 @@ def plain(
     stage: str = "preprocess",
     input: str = "frame",
     output: str = "same",
-    parameters: dict[str, tuple[Scalar, ...]] | None = None,
+    parameters: Mapping[str, tuple[Scalar, ...]] | None = None,
     of_data: tuple[str, ...] = (),
     numeric: tuple[str, ...] | None = None,
 ) -> Spec:

@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from envs.costs.outputs import number
 from experiments.costs.spec import Parameters, Spec, sklearn
 
 SEEDED = {"random_state": 0}
@@ -19,16 +20,16 @@ def _scored(given: Parameters) -> Mapping[str, Any]:
 
 def _forest(given: Parameters) -> Mapping[str, Any]:
     ensemble = importlib.import_module("sklearn.ensemble")
-    trees = int(given["n_estimators"] or 1)
+    trees = number(given, "n_estimators")
     return {
         "estimator": ensemble.ExtraTreesClassifier(n_estimators=trees, max_depth=8, random_state=0),
-        "max_features": int(given["k"] or 1),
+        "max_features": number(given, "k"),
         "threshold": -float("inf"),
     }
 
 
 def _ngrams(given: Parameters) -> Mapping[str, Any]:
-    return {"ngram_range": (1, int(given["ngram_max"] or 1))}
+    return {"ngram_range": (1, number(given, "ngram_max"))}
 
 
 def _missing() -> tuple[Spec, ...]:
@@ -92,7 +93,7 @@ def _selectors() -> tuple[Spec, ...]:
     def selector(name: str, kind: str, **more: Any) -> Spec:
         return sklearn(name, f"feature_selection:{kind}", "selection", **more)
 
-    scored = {"convert": _scored, "renamed": ("score",), "output": "selected"}
+    scored: dict[str, Any] = {"convert": _scored, "renamed": ("score",), "output": "selected"}
     return (
         selector("variance_threshold", "VarianceThreshold", sparse=True),
         selector(
@@ -142,7 +143,11 @@ def _decompositions() -> tuple[Spec, ...]:
 
 
 def _features() -> tuple[Spec, ...]:
-    mapped = {"output": "mapped", "parameters": {"n_components": (100, 20, 300)}, "fixed": SEEDED}
+    mapped: dict[str, Any] = {
+        "output": "mapped",
+        "parameters": {"n_components": (100, 20, 300)},
+        "fixed": SEEDED,
+    }
     return (
         sklearn(
             "polynomial_features", "preprocessing:PolynomialFeatures", "features", output="polynomial",
@@ -181,7 +186,7 @@ def _texts() -> tuple[Spec, ...]:
         )  # fmt: skip
 
     limited = {**words, "max_features": (10000, 300, 1000, 3000)}
-    seen = {"numeric": ("words", "ngram_max", "output_columns")}
+    seen: dict[str, Any] = {"numeric": ("words", "ngram_max", "output_columns")}
     return (
         text("count_vectorizer", "CountVectorizer", limited, **seen),
         text("tfidf_vectorizer", "TfidfVectorizer", limited, **seen),

@@ -66,9 +66,30 @@ def test_a_sum_comes_back_from_json():
 
 
 def test_features_are_logarithms_and_marks():
-    names = ("rows", "columns", "density", "sparse", "output_columns", "columns>15", "kernel=rbf", "C")
+    names = (
+        "rows", "columns", "density", "sparse", "output_columns", "columns>15", "kernel=rbf", "C",
+        "rows*columns>15", "rows*columns>30",
+    )  # fmt: skip
     shape = Shape(rows=100, columns=20, density=0.5)
     found = features(names, shape, Shape(rows=100, columns=3), {"kernel": "rbf", "C": 10.0})
-    assert found == pytest.approx([np.log(100), np.log(20), np.log(0.5), 1, np.log(3), 1, 1, np.log(10)])
+    assert found == pytest.approx(
+        [np.log(100), np.log(20), np.log(0.5), 1, np.log(3), 1, 1, np.log(10), np.log(100), 0]
+    )
     with pytest.raises(CostError, match="above zero"):
         features(("C",), shape, None, {"C": 0.0})
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "most"),
+    [
+        ("leaves", {"max_depth": None, "min_samples_leaf": 1}, 1000),
+        ("leaves", {"max_depth": None, "min_samples_leaf": 20}, 50),
+        ("leaves", {"max_depth": 4, "min_samples_leaf": 20}, 16),
+        ("leaves", {"max_depth": 4, "min_samples_leaf": 5000}, 1),
+        ("bins<rows/20", {"bins": 31}, 31),
+        ("bins<rows/20", {"bins": 63}, 50),
+    ],
+)
+def test_what_the_rows_bound_stays_within_them(name, parameters, most):
+    shape = Shape(rows=1000, columns=5)
+    assert np.exp(features((name,), shape, None, parameters)) == pytest.approx([most])
