@@ -1,0 +1,47 @@
+"""From a prediction to the scenarios that a script holds: the engine's own rule, over a script's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from envs.writing import Expected
+from mile_rl.policies.outlook import RETURN, scenario_limit
+from mile_rl.policies.scenarios import MOST_RETURNS, likely_scenarios
+from mile_rl.prediction.base import Prediction
+from mile_rl.workflows.edits import ChangeClass
+
+
+def expectations(said: Prediction, versions: Sequence[Mapping[str, int]]) -> list[Expected]:
+    """Return what may come after the latest of some iterations.
+
+    Args:
+        said: the prediction after the latest one.
+        versions: node name -> row of every iteration so far, the latest last.
+
+    Returns:
+        Nothing where the graph is too large to look at.
+    """
+    now = versions[-1]
+    latest = len(versions) - 1
+    offered = [guess for guess in said.returns if 1 <= guess.back <= latest][:MOST_RETURNS]
+    graph = set(now.values()).union(*(versions[latest - guess.back].values() for guess in offered))
+    limit = scenario_limit(len(graph))
+    if not limit:
+        return []
+    names = list(now)
+    found = likely_scenarios(
+        [said.touched.get(name, 0.0) for name in names],
+        said.classes[ChangeClass.NOTHING],
+        said.classes[ChangeClass.RETURN],
+        [guess.probability for guess in offered],
+        limit,
+    )
+    return [
+        Expected(
+            kind=each.kind,
+            p=each.p,
+            turn=latest - offered[each.back].back if each.kind == RETURN else latest,
+            roots=tuple(now[names[root]] for root in each.roots),
+        )
+        for each in found
+    ]

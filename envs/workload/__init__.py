@@ -1,0 +1,1 @@
+"""Sessions that could have been a person's: workflows as people build them, edited by the prediction model."""

@@ -1,0 +1,230 @@
+"""One simulated session, from the first version to the last, written down as a script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from envs.costs import CostModel
+from envs.outlooks import expectations
+from envs.script import Script
+from envs.workload.data import LEAST_ROWS, LONGEST_S, MOST_ROWS, draw_seconds, with_rows
+from envs.workload.editing import Editor, in_order
+from envs.workload.recipes import FAMILIES, Recipe
+from envs.workload.step import Made, Step, evaluate
+from envs.writing import NodeRow, Writer
+from mile_rl.prediction.base import PastIteration
+from mile_rl.prediction.model import TreePredictor, shipped
+from mile_rl.workflows.edits import ChangeClass, Edit, change_class
+
+LEAST_TURNS: Final = 8
+MOST_TURNS: Final = 60
+"""Sessions have so many iterations: in shorter ones there is nothing to decide."""
+
+BESIDE: Final = 0.45
+ALONE: Final = 0.05
+"""How often evaluation edits beside others are carried out, and other edits replaced by one of the evaluation.
+
+The model alone touches the evaluation in 0.49 of the changed iterations, and nothing else in 0.03 of them.
+"""
+
+LARGEST_BYTES: Final = 4_000_000_000
+"""No intermediate of a first version is larger: people work on machines with some memory."""
+
+UNBEARABLE: Final = 4
+"""Edits may take a version so many times beyond what a first one may need, and no further."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to draw.
+
+    Args:
+        seed: of everything; equal seeds and indices give equal scripts.
+        families: of workflows, each as likely.
+        least_turns: iterations at least; the model's wish to stop is not heard before.
+        most_turns: iterations at most.
+    """
+
+    seed: int
+    families: tuple[str, ...] = FAMILIES
+    least_turns: int = LEAST_TURNS
+    most_turns: int = MOST_TURNS
+
+
+def simulate(plan: Plan, index: int) -> Script:
+    """Return the session of a number; the same for the same plan on every machine.
+
+    Args:
+        plan: what to draw.
+        index: which session.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(plan.seed, spawn_key=(index,)))
+    model = _costs()
+    family = plan.families[index % len(plan.families)]
+    steps = sized(in_order(Recipe(rng, model).workflow(family)), draw_seconds(rng), model)
+    session = _Session(rng, model)
+    session.add(steps, PastIteration(nodes=tuple(step.past() for step in steps.values())))
+    while session.turns < plan.most_turns:
+        drawn = session.predictor.sample(rng)
+        if drawn is not None:
+            session.follow(drawn)
+        elif session.turns >= plan.least_turns:
+            break
+    name = f"{family}-{plan.seed}-{index}"
+    return session.writer.script(name=name, source="simulated", group=name)
+
+
+def sized(steps: Mapping[str, Step], seconds: float, model: CostModel) -> dict[str, Step]:
+    """Return a workflow with so many rows that everything takes so long once; as near as rows can bring it.
+
+    Args:
+        steps: in order; their reads have any number of rows.
+        seconds: of compute time in all.
+        model: what operators cost.
+    """
+    low, high = math.log(LEAST_ROWS), math.log(MOST_ROWS)
+    for _ in range(12):
+        middle = (low + high) / 2
+        whole_ns, largest_bytes = whole(_scaled(steps, middle), model)
+        if whole_ns < seconds * 1e9 and largest_bytes < LARGEST_BYTES:
+            low = middle
+        else:
+            high = middle
+    steps = _scaled(steps, (low + high) / 2)
+    # What rows cannot bring is the machine's: at most four times as slow or fast.
+    slack = min(4.0, max(0.25, seconds * 1e9 / max(whole(steps, model)[0], 1)))
+    return {name: replace(step, time_factor=step.time_factor * slack) for name, step in steps.items()}
+
+
+def whole(steps: Mapping[str, Step], model: CostModel) -> tuple[int, int]:
+    """Return what computing every step takes in nanoseconds, and the bytes of the largest output."""
+    made: dict[str, tuple[Made, ...]] = {}
+    total_ns = largest_bytes = 0
+    for name, step in steps.items():
+        inputs = tuple(made[parent][which] for parent, which in step.parents)
+        compute_ns, made[name] = evaluate(step, inputs, model)
+        total_ns += compute_ns
+        largest_bytes = max(largest_bytes, *(each.size_bytes for each in made[name]))
+    return total_ns, largest_bytes
+
+
+def _scaled(steps: Mapping[str, Step], log_rows: float) -> dict[str, Step]:
+    reads = [step.shape.rows for step in steps.values() if step.shape is not None]
+    times = math.exp(log_rows) / max(reads)
+    return {
+        name: step if step.shape is None else replace(step, shape=with_rows(step.shape, times))
+        for name, step in steps.items()
+    }
+
+
+class _Session:
+    """A session while it is drawn."""
+
+    def __init__(self, rng: np.random.Generator, model: CostModel) -> None:
+        self.rng, self.model = rng, model
+        self.writer = Writer()
+        self.predictor = TreePredictor(shipped())
+        self.versions: list[dict[str, Step]] = []
+        self.texts: list[str] = []
+        self.rows: list[dict[str, int]] = []
+        self._known: dict[tuple[object, ...], tuple[int, tuple[Made, ...]]] = {}
+        self._codes: dict[tuple[object, ...], int] = {}
+
+    @property
+    def turns(self) -> int:
+        """How many iterations there are so far."""
+        return len(self.versions)
+
+    def follow(self, drawn: PastIteration) -> None:
+        """Carry out what was drawn and write the iteration down."""
+        steps, text = self.versions[-1], self.texts[-1]
+        if drawn.returns_to is not None:
+            back = self.turns - drawn.returns_to
+            steps, text = self.versions[back], self.texts[back]
+            edits, change = drawn.edits, ChangeClass.RETURN
+        elif not drawn.edits:
+            edits, change = (), ChangeClass.NOTHING
+        else:
+            editor = Editor(steps, self.rng, self.model, self.turns)
+            editor.apply(self._weighed(drawn.edits))
+            if not editor.edits:
+                editor.touch_evaluation()
+            changed = in_order(editor.steps)
+            whole_ns, largest_bytes = whole(changed, self.model)
+            if largest_bytes > UNBEARABLE * LARGEST_BYTES or whole_ns > UNBEARABLE * LONGEST_S * 1e9:
+                return  # nobody would wait for that, or has the memory: another edit is drawn
+            steps, edits, text = changed, tuple(editor.edits), f"v{self.turns}"
+            change = change_class(edits)
+        nodes = tuple(step.past() for step in steps.values())
+        record = replace(drawn, nodes=nodes, edits=edits, change=change, version=text)
+        self.add(steps, record)
+
+    def _weighed(self, edits: Sequence[Edit]) -> Sequence[Edit]:
+        """Bring the edits of the evaluation to the proportions of ``EVALUATED``."""
+        others = [edit for edit in edits if edit.stage != "evaluate"]
+        if not others:
+            return edits
+        if self.rng.random() < ALONE:
+            return ()
+        return edits if self.rng.random() < BESIDE else others
+
+    def add(self, steps: dict[str, Step], record: PastIteration) -> None:
+        """Write an iteration down and let the prediction model see it."""
+        if not record.version:
+            record = replace(record, version="v0")
+        self.versions.append(steps)
+        self.texts.append(record.version)
+        self.rows.append(self._rows(steps))
+        self.predictor.observe(record)
+        said = self.predictor.predict(n_parameters=0)
+        rows = self.rows[-1]
+        taken = {parent for step in steps.values() for parent, _ in step.parents}
+        requested = [
+            self.writer.output(rows[name], which)
+            for name, step in steps.items()
+            if name not in taken
+            for which in range(2 if step.role == "split" else 1)
+        ]
+        expected = expectations(said, self.rows)
+        self.writer.add_turn(
+            rows.values(), requested, expected, stop=said.stop, think_s=max(0.0, record.gap_s or 0.0)
+        )
+
+    def _rows(self, steps: Mapping[str, Step]) -> dict[str, int]:
+        """Return the script's row of every step; a signature seen before has its row already."""
+        rows: dict[str, int] = {}
+        made: dict[str, tuple[Made, ...]] = {}
+        for name, step in steps.items():
+            own = (
+                step.label or step.operator,
+                step.code,
+                tuple((k, repr(v)) for k, v in step.parameters.items()),
+            )
+            parents = tuple((rows[parent], which) for parent, which in step.parents)
+            key = (name, own, parents)
+            if key not in self._known:
+                inputs = tuple(made[parent][which] for parent, which in step.parents)
+                compute_ns, outputs = evaluate(step, inputs, self.model)
+                row = NodeRow(
+                    name=name,
+                    operator=step.label or step.operator,
+                    stage=step.stage,
+                    code=self._codes.setdefault((name, own), len(self._codes)),
+                    takes=parents,
+                    compute_ns=compute_ns,
+                    outputs=tuple((each.size_bytes, each.codec) for each in outputs),
+                )
+                self._known[key] = self.writer.add_node(row), outputs
+            rows[name], made[name] = self._known[key]
+        return rows
+
+
+@lru_cache(maxsize=1)
+def _costs() -> CostModel:
+    return CostModel.load()
