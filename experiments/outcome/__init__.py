@@ -1,0 +1,1 @@
+"""Fits and judges the outcome model on real OpenML outcomes; ``python -m experiments.outcome --help``."""

@@ -1,0 +1,151 @@
+"""How wide intervals must be: set on validation datasets, judged on held-out ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.outcome.data import Floats, Outcomes
+from experiments.outcome.sessions import weak_starts
+from mile_rl.recommend.belief import QUANTILE_80, Belief, to_scale
+from mile_rl.recommend.outcome import OutcomeModel, Seen, Size
+
+SEEN = (1, 2, 3, 5, 8)
+"""After so many scores the intervals are looked at."""
+
+SHARE = 0.8
+
+
+def beliefs(model: OutcomeModel, outcomes: Outcomes, *, starts: int = 2) -> Iterator[tuple[int, int, Belief]]:
+    """Yield (dataset, scores seen, belief) along sessions that follow the model from weak starts."""
+    for at, name in enumerate(outcomes.names):
+        errors, seconds = outcomes.errors[at], outcomes.seconds[at]
+        size = Size(rows=int(outcomes.sizes[at][0]), columns=int(outcomes.sizes[at][1]))
+        for start in weak_starts(errors, name, starts):
+            order = [int(start)]
+            while len(order) <= max(SEEN):
+                seen = [
+                    Seen(configuration=c, error=float(errors[c]), seconds=float(seconds[c])) for c in order
+                ]
+                belief = model.belief(seen, size)
+                if len(order) in SEEN:
+                    yield at, len(order), belief
+                values = belief.value()
+                values[order] = -np.inf
+                order.append(int(values.argmax()))
+
+
+def offs(belief: Belief, errors: Floats) -> tuple[Floats, int]:
+    """Return |true - expected| / deviation of every configuration not tried, and which would be tried first."""
+    off = np.abs(to_scale(errors) - belief.errors.mean) / belief.errors.deviation
+    rest = np.setdiff1d(np.arange(len(off)), belief.seen)
+    values = belief.value()[rest]
+    return off[rest], int(values.argmax())
+
+
+def calibrate(
+    model_of: Callable[[Outcomes], OutcomeModel], train: Outcomes, salt: str = "calibration"
+) -> tuple[tuple[float, ...], tuple[tuple[float, float], ...]]:
+    """Return (stretch, sureness) by how many scores were seen, from datasets left out in turn.
+
+    The one that would be tried first counts for a quarter beside all that are not tried: what is chosen for its
+    promise is the more often overrated. Whether it improves is judged on the first five.
+    """
+    folds = train.folds(salt)
+    held = []
+    for fold in np.unique(folds):
+        model = model_of(train.only(np.flatnonzero(folds != fold)))
+        part = train.only(np.flatnonzero(folds == fold))
+        held += [(seen, belief, part.errors[at]) for at, seen, belief in beliefs(model, part, starts=2)]
+    stretch, sureness = {}, {}
+    for count in SEEN:
+        own = [(belief, errors) for seen, belief, errors in held if seen == count]
+        found = [offs(belief, errors) for belief, errors in own]
+        stretch[count] = _weighted_quantile([(off, float(off[first])) for off, first in found]) / QUANTILE_80
+        leads, gains = [], []
+        for belief, errors in own:
+            best = float(errors[belief.seen].min())
+            for at in _first(belief, 5):
+                leads.append(belief.lead(at, best) * belief.stretch / stretch[count])
+                gains.append(errors[at] < best)
+        sureness[count] = _logistic(np.array(leads), np.array(gains, dtype=float))
+    return (
+        tuple(_at(stretch, count) for count in range(max(SEEN) + 1)),
+        tuple(
+            (
+                _at({seen: pair[0] for seen, pair in sureness.items()}, count),
+                _at({seen: pair[1] for seen, pair in sureness.items()}, count),
+            )
+            for count in range(max(SEEN) + 1)
+        ),
+    )
+
+
+def coverage(model: OutcomeModel, outcomes: Outcomes) -> list[dict[str, Any]]:
+    """Return, by how many scores were seen, the share of errors inside the 80 % intervals.
+
+    Each row: ``seen``; ``all``: over all configurations not tried; ``first``: over the one that would be tried
+    first; ``improves``: (claimed, true) share of first ones that beat the best so far; ``by_dataset``: the
+    shares of all, one a dataset, for bootstrap intervals.
+    """
+    rows: dict[int, list[tuple[int, float, bool, float, bool]]] = {seen: [] for seen in SEEN}
+    for at, seen, belief in beliefs(model, outcomes):
+        errors = outcomes.errors[at]
+        off, first = offs(belief, errors)
+        inside = off <= QUANTILE_80 * belief.stretch
+        chosen = int(np.setdiff1d(np.arange(len(errors)), belief.seen)[first])
+        best = float(errors[belief.seen].min())
+        rows[seen].append(
+            (at, float(inside.mean()), bool(inside[first]), belief.below(chosen, best), errors[chosen] < best)
+        )
+    told = []
+    for seen, found in rows.items():
+        table = np.array(found, dtype=float)
+        per = [table[table[:, 0] == at, 1].mean() for at in np.unique(table[:, 0])]
+        firsts = [table[table[:, 0] == at, 2].mean() for at in np.unique(table[:, 0])]
+        told.append(
+            {
+                "seen": seen,
+                "all": float(table[:, 1].mean()),
+                "first": float(table[:, 2].mean()),
+                "improves": [float(table[:, 3].mean()), float(table[:, 4].mean())],
+                "by_dataset": per,
+                "first_by_dataset": firsts,
+                "claims": table[:, 3].tolist(),
+                "came_true": table[:, 4].tolist(),
+            }
+        )
+    return told
+
+
+def _first(belief: Belief, count: int) -> list[int]:
+    values = belief.value()
+    values[belief.seen] = -np.inf
+    return [int(at) for at in np.argsort(-values, kind="stable")[:count]]
+
+
+def _at(by_seen: dict[int, float], count: int) -> float:
+    return float(np.interp(count, list(by_seen), list(by_seen.values())))
+
+
+def _logistic(leads: Floats, gains: Floats) -> tuple[float, float]:
+    """Return (shift, slope) of P(gain) = logistic(shift + slope · lead) by Newton's method, slope ≥ 0.1."""
+    design = np.column_stack([np.ones(len(leads)), np.clip(leads, -10, 10)])
+    weights, anchor = np.array([0.0, 1.7]), np.array([0.0, 1.7])
+    for _ in range(50):
+        chances = 1 / (1 + np.exp(-design @ weights))
+        slope = design.T @ (chances - gains) + (weights - anchor)
+        curve = (design * (chances * (1 - chances))[:, None]).T @ design + np.eye(2)
+        weights = weights - np.linalg.solve(curve, slope)
+    return float(weights[0]), max(float(weights[1]), 0.1)
+
+
+def _weighted_quantile(pairs: Sequence[tuple[Floats, float]]) -> float:
+    values = np.concatenate([*(off for off, _ in pairs), [first for _, first in pairs]])
+    weights = np.concatenate(
+        [*(np.full(len(off), 0.75 / len(off)) for off, _ in pairs), np.full(len(pairs), 0.25)]
+    )
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(weights[order].cumsum(), SHARE * weights.sum())])

@@ -1,0 +1,68 @@
+"""Which learners each iteration was made of: the code is gone once it is edited, so it is noted when it runs.
+
+One line of JSON an iteration in ``.mile/learners.jsonl``. An iteration that is missing there is simply one of
+which nothing is known.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mile_rl.engine.project import Project
+
+log = logging.getLogger(__name__)
+
+FILE = "learners.jsonl"
+
+_MARK = b"sklearn"
+
+
+def note(source: str, iteration: int | None, project: Project, *, text: str | None = None) -> None:
+    """Note the learners of an iteration that has run.
+
+    Costs one look at the file where it does not mention scikit-learn, a millisecond or two where it does; what
+    goes wrong costs a recommendation, never a run.
+
+    Args:
+        source: the workflow's file, "" where there is none.
+        iteration: its number in the catalog, None where it was not recorded.
+        project: where the state lives.
+        text: what the file's text would be, for a what-if iteration.
+    """
+    if iteration is None or not source:
+        return
+    try:
+        content = Path(source).read_bytes() if text is None else text.encode()
+        if _MARK not in content or "sklearn" not in sys.modules:
+            return
+        from mile_rl.recommend.scan import Scan
+
+        scan = Scan(content.decode())
+        found = [learner.to_json() for name in scan.functions for learner in scan.learners(name)]
+        if found:
+            line = json.dumps({"iteration": iteration, "learners": found}) + "\n"
+            with (project.home / FILE).open("a", encoding="utf-8") as file:
+                file.write(line)
+    except (OSError, ValueError, SyntaxError, RecursionError) as error:
+        log.info("the learners of iteration %s were not noted: %s", iteration, error)
+
+
+def read(project: Project) -> dict[int, Sequence[Mapping[str, Any]]]:
+    """Return iteration -> its learners, as ``Learner.to_json`` tells them; broken lines are left out."""
+    found: dict[int, Sequence[Mapping[str, Any]]] = {}
+    try:
+        lines = (project.home / FILE).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        try:
+            record = json.loads(line)
+            found[int(record["iteration"])] = list(record["learners"])
+        except (ValueError, KeyError, TypeError):
+            continue
+    return found

@@ -1,0 +1,219 @@
+"""Finds in the text of a workflow's file which learners its operators make, and where values are written."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mile_rl.recommend.families import ALIKE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A piece of a text.
+
+    Args:
+        start: the position of its first character.
+        text: the piece.
+    """
+
+    start: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """A place in the code that makes a learner.
+
+    Args:
+        function: the operator's function in (or below) which it stands.
+        class_name: the class that is called.
+        called: how the code calls it ("LogisticRegression", "svm.SVC").
+        given: parameter -> constant that the code gives.
+        bound: parameter -> the operator's parameter that it is bound to.
+        written: parameter -> the text of each argument.
+        span: the whole call.
+    """
+
+    function: str
+    class_name: str
+    called: str
+    given: Mapping[str, Any] = field(default_factory=dict)
+    bound: Mapping[str, str] = field(default_factory=dict)
+    written: Mapping[str, str] = field(default_factory=dict)
+    span: Span
+
+    def parameters(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return its parameters in a node whose operator is called with these arguments."""
+        found = {name: arguments[own] for name, own in self.bound.items() if own in arguments}
+        return {**self.given, **found}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what of it has to be known later, as a JSON object."""
+        return {
+            "function": self.function,
+            "class": self.class_name,
+            "given": {name: value for name, value in self.given.items() if _is_json(value)},
+            "bound": dict(self.bound),
+        }
+
+
+class Scan:
+    """The text of a file, read as far as recommendations need it.
+
+    Args:
+        text: the file's text.
+
+    Raises:
+        SyntaxError: the text is no Python.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tree = ast.parse(text)
+        self._lines = [line.encode() for line in text.splitlines(keepends=True)]
+        self._starts = [0]
+        for line in text.splitlines(keepends=True):
+            self._starts.append(self._starts[-1] + len(line))
+
+    @cached_property
+    def functions(self) -> Mapping[str, ast.FunctionDef]:
+        """The functions of the module, by name."""
+        return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+
+    @cached_property
+    def constants(self) -> Mapping[str, ast.Constant]:
+        """The module's names that one constant is assigned to, once."""
+        found: dict[str, list[ast.expr]] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        found.setdefault(target.id, []).append(node.value)
+            elif isinstance(node, ast.AugAssign | ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found.setdefault(node.target.id, []).extend([ast.Constant(None)] * 2)
+        return {
+            name: values[0]
+            for name, values in found.items()
+            if len(values) == 1 and isinstance(values[0], ast.Constant)
+        }
+
+    @cached_property
+    def imported(self) -> Mapping[str, str]:
+        """Local name -> dotted name of what the module imports."""
+        names: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.Import):
+                for alias in node.names:
+                    first = alias.name.partition(".")[0]
+                    names[alias.asname or first] = alias.name if alias.asname else first
+        return names
+
+    def learners(self, function: str) -> list[Learner]:
+        """Return the places in a function, and in the helpers that it calls, that make a known learner."""
+        found = []
+        for name in self._reached(function):
+            node = self.functions[name]
+            own = {argument.arg for argument in _arguments(node)} if name == function else set()
+            found += [
+                learner
+                for call in ast.walk(node)
+                if isinstance(call, ast.Call) and (learner := self._learner(function, call, own)) is not None
+            ]
+        return found
+
+    def asked_of(self, functions: Iterator[str] | list[str]) -> frozenset[str]:
+        """Return every attribute that these functions and their helpers ask of anything."""
+        return frozenset(
+            node.attr
+            for function in functions
+            for name in self._reached(function)
+            for node in ast.walk(self.functions[name])
+            if isinstance(node, ast.Attribute)
+        )
+
+    def calls(self, function: str, callee: str) -> list[ast.Call]:
+        """Return the calls of one function in another."""
+        node = self.functions.get(function)
+        return [
+            call
+            for call in (ast.walk(node) if node is not None else ())
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == callee
+        ]
+
+    def span(self, node: ast.expr) -> Span:
+        """Return where an expression stands."""
+        start = self._at(node.lineno, node.col_offset)
+        end = self._at(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        return Span(start=start, text=self.text[start:end])
+
+    def import_place(self) -> int:
+        """Return the position at which an import can be put: behind the last one, else behind the docstring."""
+        last = 0
+        for node in self.tree.body:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                last = node.end_lineno or 0
+        if not last and self.tree.body:
+            first = self.tree.body[0]
+            documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+            last = (first.end_lineno or 0) if documented else 0
+        return self._starts[min(last, len(self._starts) - 1)]
+
+    def _at(self, line: int, column: int) -> int:
+        # Columns of the syntax tree count bytes of UTF-8, positions of a text characters.
+        return self._starts[line - 1] + len(self._lines[line - 1][:column].decode())
+
+    def _reached(self, function: str) -> list[str]:
+        reached, stack = [], [function]
+        while stack:
+            name = stack.pop()
+            if name in reached or name not in self.functions:
+                continue
+            reached.append(name)
+            stack += [node.id for node in ast.walk(self.functions[name]) if isinstance(node, ast.Name)]
+        return reached
+
+    def _learner(self, function: str, call: ast.Call, own: set[str]) -> Learner | None:
+        called = ast.unparse(call.func)
+        first, _, rest = called.partition(".")
+        full = self.imported.get(first, "") + (f".{rest}" if rest else "")
+        class_name = full.rpartition(".")[2]
+        if class_name not in ALIKE or call.args or any(keyword.arg is None for keyword in call.keywords):
+            return None
+        given: dict[str, Any] = {}
+        bound: dict[str, str] = {}
+        written: dict[str, str] = {}
+        for keyword in call.keywords:
+            name, value = str(keyword.arg), keyword.value
+            written[name] = self.span(value).text
+            if isinstance(value, ast.Name) and value.id in own:
+                bound[name] = value.id
+            elif isinstance(value, ast.Name) and value.id in self.constants:
+                given[name] = self.constants[value.id].value
+            else:
+                try:
+                    given[name] = ast.literal_eval(value)
+                except ValueError:
+                    continue
+        return Learner(
+            function=function,
+            class_name=class_name,
+            called=called,
+            given=given,
+            bound=bound,
+            written=written,
+            span=self.span(call),
+        )
+
+
+def _arguments(node: ast.FunctionDef) -> list[ast.arg]:
+    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+
+def _is_json(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | bool)
