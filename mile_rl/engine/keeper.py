@@ -356,7 +356,9 @@ class IterationKeeper:
             prepared.guard.written(signature, put.elapsed_ns)
             self._written.append((output, signature, size_bytes, put))
 
-        self._writer.submit(write, size_bytes)
+        waited_ns = self._writer.submit(write, size_bytes)
+        if waited_ns:
+            prepared.guard.written("", waited_ns)
 
     def settle(self) -> None:
         """Wait until everything that is to be kept is written."""

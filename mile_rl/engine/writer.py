@@ -38,13 +38,17 @@ class Writer:
         self._largest_bytes = 0
         self._error: BaseException | None = None
 
-    def submit(self, job: Callable[[], None], size_bytes: int) -> None:
+    def submit(self, job: Callable[[], None], size_bytes: int) -> int:
         """Queue a job; wait first while too much is queued.
 
         Args:
             job: what to do; it must not raise for whatever the store can expect.
             size_bytes: how much memory it keeps alive.
+
+        Returns:
+            How long that wait took, in ns.
         """
+        begun_ns = time.perf_counter_ns()
         with self._changed:
             self._largest_bytes = max(self._largest_bytes, size_bytes)
             full = self._pending and self._pending_bytes + size_bytes > self._largest_bytes
@@ -53,10 +57,12 @@ class Writer:
             with self._changed:
                 while self._pending and self._pending_bytes + size_bytes > self._largest_bytes:
                     self._changed.wait()
+        waited_ns = time.perf_counter_ns() - begun_ns if full else 0
         with self._changed:
             self._pending += 1
             self._pending_bytes += size_bytes
         self._jobs.put((job, size_bytes))
+        return waited_ns
 
     def wake(self) -> None:
         """Have the jobs run from now on, beside whatever comes."""
