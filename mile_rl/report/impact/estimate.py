@@ -32,8 +32,11 @@ SHARE = 0.8
 """How much probability an interval holds."""
 
 _RATIOS = 31
-_SMALLEST_RATIO, _LARGEST_RATIO = -2.0, 3.0
-"""Variance of an effect beside that of the noise, as powers of ten: from "nothing but noise" to "no noise"."""
+_SMALLEST_RATIO, _LARGEST_RATIO = -0.5, 3.0
+"""Variance of an effect beside that of the noise, as powers of ten: from "a third of it" to "hardly any noise".
+
+Chosen on synthetic histories of 4 to 40 versions (normal, sparse and heavy-tailed effects, noise of 5 and 50 %):
+80 % intervals hold 73-95 % of the true effects; with 10^-2 as the lower end, 70-94 %, and errors are larger."""
 
 _DECADES_SPANNED = 8.0
 """A positive number tried over at least this ratio counts by its logarithm."""

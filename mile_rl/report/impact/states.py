@@ -255,7 +255,8 @@ def _merged(factors: Iterable[Factor]) -> list[Factor]:
     groups: dict[tuple[object, ...], list[Factor]] = {}
     for factor in factors:
         same = factor.kind in ("code", "data", "environment", "add")
-        texts = () if factor.kind in ("code", "data", "add") else factor.levels
+        # Of nodes only those that come together are one change, not one that comes where another goes.
+        texts = {"environment": factor.levels, "add": (factor.levels[0] == NOT_THERE,)}.get(factor.kind, ())
         key = (factor.kind, factor.at, texts) if same else (factor.label, factor.kind, factor.at)
         groups.setdefault(key, []).append(factor)
     merged = []

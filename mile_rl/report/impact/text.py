@@ -71,7 +71,7 @@ def shared_words(effects: Sequence[Effect]) -> list[str]:
         if effect.together is not None:
             text += f": together {interval_words(effect.together)}"
         key = frozenset(names)
-        if key not in lines or effect.together is not None:
+        if key not in lines or (effect.together is not None and "together" not in lines[key]):
             lines[key] = text
     return list(lines.values())
 
