@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from experiments.outcome.data import Floats, Outcomes
-from experiments.outcome.sessions import weak_starts
+from experiments.outcome.sessions import any_starts, weak_starts
 from mile_rl.recommend.belief import QUANTILE_80, Belief, to_scale
 from mile_rl.recommend.outcome import OutcomeModel, Seen, Size
 
@@ -18,12 +18,15 @@ SEEN = (1, 2, 3, 5, 8)
 SHARE = 0.8
 
 
-def beliefs(model: OutcomeModel, outcomes: Outcomes, *, starts: int = 2) -> Iterator[tuple[int, int, Belief]]:
-    """Yield (dataset, scores seen, belief) along sessions that follow the model from weak starts."""
+def beliefs(model: OutcomeModel, outcomes: Outcomes, *, starts: int = 1) -> Iterator[tuple[int, int, Belief]]:
+    """Yield (dataset, scores seen, belief) along sessions that follow the model.
+
+    As many start from a weak configuration as from just any: people come with good ones too.
+    """
     for at, name in enumerate(outcomes.names):
         errors, seconds = outcomes.errors[at], outcomes.seconds[at]
         size = Size(rows=int(outcomes.sizes[at][0]), columns=int(outcomes.sizes[at][1]))
-        for start in weak_starts(errors, name, starts):
+        for start in (*weak_starts(errors, name, starts), *any_starts(errors, name, starts)):
             order = [int(start)]
             while len(order) <= max(SEEN):
                 seen = [
@@ -58,7 +61,7 @@ def calibrate(
     for fold in np.unique(folds):
         model = model_of(train.only(np.flatnonzero(folds != fold)))
         part = train.only(np.flatnonzero(folds == fold))
-        held += [(seen, belief, part.errors[at]) for at, seen, belief in beliefs(model, part, starts=2)]
+        held += [(seen, belief, part.errors[at]) for at, seen, belief in beliefs(model, part)]
     stretch, sureness = {}, {}
     for count in SEEN:
         own = [(belief, errors) for seen, belief, errors in held if seen == count]

@@ -74,6 +74,11 @@ def weak_starts(errors: Floats, name: str, count: int) -> Ints:
     return rng.choice(np.array(weak or order[-1:]), size=count, replace=len(weak) < count)
 
 
+def any_starts(errors: Floats, name: str, count: int) -> Ints:
+    """Return configurations of a dataset, all equally likely, drawn by its name."""
+    return np.random.default_rng([_seed(name), 2]).choice(len(errors), size=count, replace=False)
+
+
 def _session(
     errors: Floats,
     times: Floats,

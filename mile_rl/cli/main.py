@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mile_rl.cli import explain, history, impact, policies, predict, report, run, store
+from mile_rl.cli import explain, history, impact, policies, predict, recommend, report, run, store
 from mile_rl.cli.demo import command as demo
 
 # Plain help texts: they read the same in a pipe, and rich need not be imported (50 ms).
@@ -20,6 +20,8 @@ app.command()(impact.impact)
 app.command()(report.report)
 app.command()(explain.explain)
 app.command()(predict.predict)
+app.command()(recommend.recommend)
+app.command("try")(recommend.try_)
 app.add_typer(store.app, name="store")
 app.command()(policies.policies)
 app.command()(demo.demo)

@@ -146,7 +146,8 @@ class Belief:
         off = self.kinds[:, self.seen] - self.scores
         logs = -0.5 * (off**2).sum(axis=1) / self.width**2
         weights: Floats = np.exp(logs - logs.max())
-        return weights / weights.sum()
+        weights /= weights.sum()
+        return weights
 
     def kind_gain(self) -> Floats:
         """Return the gain over the best so far in data of the kinds that fit, as a share of what can be gained."""

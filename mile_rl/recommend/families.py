@@ -185,7 +185,7 @@ def distance(own: Mapping[str, Any], known: Mapping[str, Any]) -> float:
         mine = own.get(name)
         if mine == value:
             continue
-        if _is_positive(mine) and _is_positive(value) and type(mine) is type(value):
+        if mine is not None and _is_positive(mine) and _is_positive(value) and type(mine) is type(value):
             total += abs(math.log10(float(mine) / float(value)))
         elif isinstance(mine, int | float) and isinstance(value, int | float) and mine is not True:
             total += min(abs(float(mine) - float(value)), 1.0)

@@ -104,12 +104,12 @@ class State:
         found = []
         by_function: dict[str, list[str]] = {}
         for name in self.prepared.layout.nodes:
-            function = self.prepared.dag.nodes[name].operator.function
+            function: Any = self.prepared.dag.nodes[name].operator.function
             if getattr(function, "__module__", "") == self.flow.function.__module__:
                 by_function.setdefault(getattr(function, "__name__", ""), []).append(name)
         spans: set[int] = set()
-        for function, nodes in by_function.items():
-            for learner in self.scan.learners(function):
+        for called, nodes in by_function.items():
+            for learner in self.scan.learners(called):
                 if learner.span.start not in spans:
                     spans.add(learner.span.start)
                     found.append((learner, tuple(nodes)))
@@ -128,7 +128,7 @@ class State:
             if artifact is None or artifact.size_bytes > LARGEST_LOOK:
                 continue
             value = self.prepared.store.get(signature, artifact=artifact).value
-            shape = getattr(value, "shape", ())
+            shape: tuple[int, ...] = getattr(value, "shape", ())
             if len(shape) == 2 and min(shape) > 0:
                 return Size(rows=int(shape[0]), columns=int(shape[1])), hasattr(value, "tocsr")
         return None, False
@@ -179,20 +179,18 @@ def _scan(flow: Flow[..., Any]) -> Scan | None:
         return None
 
 
-def what_if_key(key: str, name: str) -> str:
-    """Return the key in the catalog of what was tried of a workflow.
-
-    Args:
-        key: the workflow's key: its name, behind its file where the two differ.
-        name: its name.
-    """
-    return f"{key if ':' in key else f'{name}.py:{name}'}{WHAT_IF}"
+def what_if_key(prepared: Prepared) -> str:
+    """Return the key in the catalog of what was tried of a workflow."""
+    if not prepared.source:
+        return f"{prepared.workflow}{WHAT_IF}"
+    name = prepared.dag.workflow
+    return f"{prepared.workflow if ':' in prepared.workflow else f'{name}.py:{name}'}{WHAT_IF}"
 
 
 def _past(prepared: Prepared) -> list[Past]:
     catalog = prepared.catalog
     notes = journal.read(prepared.project)
-    tried = what_if_key(prepared.workflow, prepared.dag.workflow)
+    tried = what_if_key(prepared)
     recorded = [
         *catalog.iterations(prepared.workflow, limit=MOST_ITERATIONS),
         *catalog.iterations(tried, limit=MOST_ITERATIONS),

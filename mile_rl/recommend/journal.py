@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mile_rl.engine.project import Project
+from mile_rl.workflows.flow import Flow
 
 log = logging.getLogger(__name__)
 
@@ -22,18 +23,19 @@ FILE = "learners.jsonl"
 _MARK = b"sklearn"
 
 
-def note(source: str, iteration: int | None, project: Project, *, text: str | None = None) -> None:
+def note(flow: Flow[..., Any], iteration: int | None, project: Project, *, text: str | None = None) -> None:
     """Note the learners of an iteration that has run.
 
     Costs one look at the file where it does not mention scikit-learn, a millisecond or two where it does; what
     goes wrong costs a recommendation, never a run.
 
     Args:
-        source: the workflow's file, "" where there is none.
+        flow: the workflow; in a notebook it has no file, and nothing is noted.
         iteration: its number in the catalog, None where it was not recorded.
         project: where the state lives.
         text: what the file's text would be, for a what-if iteration.
     """
+    source = flow.function.__globals__.get("__file__")
     if iteration is None or not source:
         return
     try:

@@ -74,7 +74,8 @@ def metrics_of(
     if wanted is not None and wanted not in values:
         raise RecommendError(f"there is no metric {wanted!r}; there are: {', '.join(values)}.")
     leaves = list(_leaves(dag.result))
-    known, unknown = [], []
+    known: list[Metric] = []
+    unknown: list[Metric] = []
     for name, past in values.items():
         output = max(
             (leaf for leaf in leaves if name == leaf[0] or name.startswith(f"{leaf[0]}.") or not leaf[0]),

@@ -185,7 +185,8 @@ class OutcomeModel:
         else:
             logs = np.log(np.array([size.rows, size.columns], dtype=np.float64))
             center = np.clip((logs - self.size_center) / self.size_scale, -2.5, 2.5)
-        return size_features(center[None])[0]
+        features: Floats = size_features(center[None])[0]
+        return features
 
     def to_bytes(self) -> bytes:
         """Return the model as an ``.npz`` file without pickles."""

@@ -175,7 +175,7 @@ class Scan:
             if name in reached or name not in self.functions:
                 continue
             reached.append(name)
-            stack += [node.id for node in ast.walk(self.functions[name]) if isinstance(node, ast.Name)]
+            stack += _global_names(self.functions[name])
         return reached
 
     def _learner(self, function: str, call: ast.Call, own: set[str]) -> Learner | None:
@@ -213,6 +213,14 @@ class Scan:
 
 def _arguments(node: ast.FunctionDef) -> list[ast.arg]:
     return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+
+def _global_names(function: ast.FunctionDef) -> list[str]:
+    """Return the names that a function reads from its module: a variable of its own may be called like them."""
+    names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+    own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    own |= {argument.arg for argument in _arguments(function)}
+    return [node.id for node in names if node.id not in own]
 
 
 def _is_json(value: Any) -> bool:

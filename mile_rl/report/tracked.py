@@ -1,4 +1,4 @@
-"""Runs that may also be logged to MLflow: what the command line and ``Workflow.run`` call."""
+"""Runs whose learners are noted and that may be logged to MLflow: what the command line and ``run`` call."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mile_rl.engine.iteration import Done
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import Report
 from mile_rl.errors import OperatorFailed, SettingsError
+from mile_rl.recommend import journal
 from mile_rl.workflows.flow import Flow
 
 OFF = ("", "off")
@@ -43,16 +44,17 @@ def run(
         SettingsError: MLflow is asked for and not installed; nothing has run then.
         MileError: whatever running raises.
     """
-    if project.settings.mlflow in OFF:
-        return iteration.run(flow, args, kwargs, project=project, on_progress=on_progress, on_end=on_end)
-    require_mlflow()
     reports: list[Report] = []
 
     def ended(report: Report) -> None:
         reports.append(report)
+        journal.note(flow, report.iteration, project)
         if on_end is not None:
             on_end(report)
 
+    if project.settings.mlflow in OFF:
+        return iteration.run(flow, args, kwargs, project=project, on_progress=on_progress, on_end=ended)
+    require_mlflow()
     try:
         return iteration.run(flow, args, kwargs, project=project, on_progress=on_progress, on_end=ended)
     except (OperatorFailed, KeyboardInterrupt):
