@@ -77,16 +77,26 @@ class IterationKeeper:
         self._used_bytes: int | None = None
         self._written: deque[tuple[Output, str, int, PutResult]] = deque()
         self._kept: dict[str, Kept] = dict(prepared.kept)
+        self._to_load: set[Output] = set()
+        self._loaded_early: dict[Output, Any] = {}
+        self._reserved: dict[str, int] = {}
 
     def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
         """Return the prepared plan at first; later the best way on from what is in memory."""
         self._hear_of_writes()
-        plan = self._prepared.plan if self._first_plan else self._prepared.layout.choose(known=known)
+        early = self._loaded_early
+        plan = (
+            self._prepared.plan if self._first_plan else self._prepared.layout.choose(known={*known, *early})
+        )
         self._first_plan = False
+        self._to_load = set(plan.load) - set(known) - early.keys()
         return plan.compute, plan.load
 
     def load(self, output: Output) -> Any:
         """Load an artifact; one that is damaged or gone is dropped by the store, and forgotten here."""
+        if output in self._loaded_early:
+            return self._loaded_early.pop(output)
+        self._to_load.discard(output)
         prepared = self._prepared
         signature = self._signature(output)
         loaded = prepared.store.get(signature, artifact=prepared.artifacts.get(signature))
@@ -264,6 +274,7 @@ class IterationKeeper:
             return False
         self._evict(decision.evict)
         self._used_bytes += candidate.size_bytes
+        self._reserved[candidate.signature] = candidate.size_bytes
         self._kept[candidate.signature] = prepared.kept_record(candidate)
         return True
 
@@ -311,11 +322,19 @@ class IterationKeeper:
         if not signatures:
             return
         prepared = self._prepared
+        for output in [each for each in self._to_load if self._signature(each) in signatures]:
+            # The plan counts on it. Making it again would cost more than the candidate is worth.
+            value = self.load(output)
+            if value is not MISSING:
+                self._loaded_early[output] = value
         freed_bytes = prepared.store.evict(signatures)
-        self._used_bytes = max(0, (self._used_bytes or 0) - freed_bytes)
         gone = set(signatures)
         for signature in gone:
             self._kept.pop(signature, None)
+            if signature in self._reserved:  # decided in this iteration, and never to be written now
+                freed_bytes += self._reserved.pop(signature)
+                prepared.guard.written(signature, 0)
+        self._used_bytes = max(0, (self._used_bytes or 0) - freed_bytes)
         for output in prepared.layout.outputs:
             if self._signature(output) in gone:
                 prepared.layout.forget((output,))
@@ -329,6 +348,7 @@ class IterationKeeper:
             return
         prepared = self._prepared
         signature = self._signature(output)
+        self._reserved.pop(signature, None)
         node = prepared.dag.nodes[output.node]
         meta = ArtifactMeta(
             workflow=prepared.workflow,
@@ -349,6 +369,11 @@ class IterationKeeper:
             return watch.private or not watch.spoiled()
 
         def write() -> None:
+            if not fate.kept:
+                gone = PutResult(kept=False, size_bytes=0, elapsed_ns=0, codec="", reason=fate.reason)
+                prepared.guard.written(signature, 0)
+                self._written.append((output, signature, size_bytes, gone))
+                return
             deadline_ns = cost_ns() + prepared.guard.allowance_ns()
             put = prepared.store.put(
                 signature, value, meta=meta, deadline_ns=deadline_ns, unchanged=unchanged
@@ -379,6 +404,11 @@ class IterationKeeper:
             if put.size_bytes and put.codec and put.elapsed_ns:
                 # Of a write given up half-way too, or the same would be tried every time.
                 prepared.costs.written(put.codec, put.size_bytes, put.elapsed_ns)
+            if put.kept and not fate.kept:
+                # It was displaced while it was being written.
+                if prepared.store.evict((signature,)):
+                    self._used_bytes = max(0, (self._used_bytes or 0) - size_bytes)
+                continue
             if put.kept:
                 fate.size_bytes = put.size_bytes
             else:
