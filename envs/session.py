@@ -9,8 +9,8 @@ A write is waited for in full, though the engine writes behind the computation: 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +23,9 @@ from mile_rl.engine.keeper import QUICK_NS
 from mile_rl.planner.channel import Channel
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept
-from mile_rl.policies.guard import Guard
+from mile_rl.policies.guard import SETTLED_NS, Guard
 from mile_rl.policies.outlook import Outlook, spread
 from mile_rl.workflows.edits import STAGES
-
-OUTLOOK_NS: Final = 20_000_000
-"""Below this the engine asks for no outlook, and a policy that needs one is not asked: 20 ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,7 +300,7 @@ class _Turn:
         budget_bytes = session.conditions.budget_bytes
         budget = Budget(total_bytes=budget_bytes, used_bytes=min(session.used_bytes, budget_bytes))
         decision = session.guard.admit(candidate, self._records(), budget)
-        if not decision.reason.startswith("guard:"):
+        if not decision.reason.startswith(("guard:", "quick:")):
             observation = getattr(session.guard.policy, "observation", None)
             session.played.decided.append(
                 Decided(turn=self.turn, output=output, decision=decision, observation=observation)
@@ -316,16 +313,14 @@ class _Turn:
         self, output: int, i: int, row: int, made_ns: int, load_ns: int, write_ns: int
     ) -> Candidate:
         session, graph = self.session, self.graph
-        recreation_ns = made_ns
-        if (self.load_ns >= 0).any():
+        recreation_ns, wanted = made_ns, session.guard.needs_outlook
+        if (self.load_ns >= 0).any() and not (wanted and made_ns < SETTLED_NS):
             # Without its artifact; it has none, or nobody would ask.
-            wanted, loaded = graph.mark((output,)), np.zeros(len(graph.outputs), dtype=np.bool_)
-            cost = replan(self.compute_ns, self.load_ns, *graph.wiring, wanted, loaded)
+            requested, loaded = graph.mark((output,)), np.zeros(len(graph.outputs), dtype=np.bool_)
+            cost = replan(self.compute_ns, self.load_ns, *graph.wiring, requested, loaded)
             recreation_ns = min(made_ns, int(cost))
         ahead = self.compute.copy()
         ahead[: i + 1] = False
-        more = {"allowance_ns": session.guard.allowance_ns(), "ahead_ns": int(self.compute_ns[ahead].sum())}
-        known = {name: value for name, value in more.items() if name in _CANDIDATE}
         return Candidate(
             output=self._name(row),
             signature=_signature(output),
@@ -338,7 +333,8 @@ class _Turn:
             run_ancestors_ns=made_ns,
             load_ns=load_ns,
             write_ns=write_ns,
-            **known,
+            allowance_ns=session.guard.allowance_ns() if wanted else 0,
+            ahead_ns=int(self.compute_ns[ahead].sum()) if wanted else 0,
         )
 
     def _keep(self, output: int, candidate: Candidate) -> None:
@@ -386,7 +382,7 @@ class _Turn:
     def _foresee(self, made_ns: int) -> None:
         """Tell the policy what may come next, once an iteration and only where something takes long enough."""
         policy = self.session.guard.policy
-        if self.heard or made_ns < OUTLOOK_NS or not getattr(policy, "needs_outlook", False):
+        if self.heard or made_ns < SETTLED_NS or not policy.needs_outlook:
             return
         self.heard = True
         self.look = Graph(self.script, self.script.look(self.turn), self.session.first_output)
@@ -443,6 +439,3 @@ def outlook_of(
 
 def _signature(output: int) -> str:
     return f"o{output:08d}"
-
-
-_CANDIDATE: Final = {each.name for each in fields(Candidate)}
