@@ -13,6 +13,11 @@ from typing import Any, Protocol
 
 from mile_rl.engine.content import TooCostly, array_digest, identity_digest, pickle_digest, sparse_digest
 
+SAMPLE = 64
+"""So many items tell about how long all items of a list take to read."""
+SURELY = 3
+"""A value is not even begun to be read where that would take so many times what it may."""
+
 _ATOMS = (type(None), bool, int, float, complex, str, bytes, range, type)
 _UNCHANGING_CELLS = frozenset(
     "string bytes floating integer mixed-integer-float decimal complex boolean datetime64 datetime date "
@@ -205,20 +210,26 @@ class _Digested:
         self.size_bytes: int | None = None
         self._before = b""
         self.costly = False
-        begun_ns = time.perf_counter_ns()
-        self._read(limit_ns)
-        self.effort_ns = time.perf_counter_ns() - begun_ns
+        self.effort_ns = 0
+        self._read_timed(limit_ns)
 
     def insist(self, limit_ns: int | None = None) -> None:
         if self.costly:
             self.costly = False
-            begun_ns = time.perf_counter_ns()
-            self._read(limit_ns)
-            self.effort_ns = time.perf_counter_ns() - begun_ns
+            self._read_timed(limit_ns)
+
+    def _read_timed(self, limit_ns: int | None) -> None:
+        begun_ns = time.perf_counter_ns()
+        self._read(limit_ns)
+        tried_ns = time.perf_counter_ns() - begun_ns
+        self.effort_ns = max(tried_ns, self.effort_ns) if self.costly else tried_ns
 
     def _read(self, limit_ns: int | None) -> None:
         value = self.value
         try:
+            if limit_ns is not None and (expected_ns := _reading_ns(value, limit_ns)) > SURELY * limit_ns:
+                self.costly, self.effort_ns = True, expected_ns
+                return
             if limit_ns is None:
                 self._before, self.size_bytes = self._digest(value)
             else:
@@ -250,6 +261,22 @@ class _Digested:
         except Exception:
             # It could be read before and cannot be any more, so it was changed.
             return True
+
+
+def _reading_ns(value: Any, limit_ns: int) -> int:
+    """Return about how long a long list or tuple takes to read, told from a few of its items; 0 for all else."""
+    if type(value) not in (list, tuple) or len(value) < 10 * SAMPLE:
+        return 0
+    sample = value[:: len(value) // SAMPLE]
+    begun_ns = time.perf_counter_ns()
+    try:
+        pickle_digest(sample, limit_ns)
+    except TooCostly:
+        pass
+    except Exception:
+        # Reading all of it will say why it cannot be read.
+        return 0
+    return (time.perf_counter_ns() - begun_ns) * len(value) // len(sample)
 
 
 def _same_memory(mine: Any, theirs: Any) -> bool:

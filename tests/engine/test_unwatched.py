@@ -8,6 +8,8 @@ import time
 import pytest
 
 from mile_rl.engine import execute
+from mile_rl.engine import watch as watching
+from mile_rl.engine.watch import SAMPLE, watch
 from mile_rl.engine.writer import THREAD, cost_ns
 
 SHARED = """
@@ -71,3 +73,58 @@ def test_waiting_beside_an_operator_costs_nothing_and_waiting_for_it_does():
         return found[0]
 
     assert waited_ns(THREAD) < 100_000_000 < waited_ns("any other")
+
+
+@pytest.fixture
+def read_items(monkeypatch):
+    """How many items each reading of a list began with."""
+    lengths = []
+    real = watching.pickle_digest
+
+    def reading(value, *limit):
+        lengths.append(len(value))
+        return real(value, *limit)
+
+    monkeypatch.setattr(watching, "pickle_digest", reading)
+    return lengths
+
+
+def test_what_would_take_far_too_long_is_not_even_begun_to_be_read(read_items):
+    value = [{"word": f"w{number}", "at": number} for number in range(50_000)]
+    watched = watch(value, limit_ns=1_000_000)
+    assert watched.costly
+    assert watched.effort_ns > 3_000_000
+    assert max(read_items) < 2 * SAMPLE
+
+
+def test_the_few_items_that_are_tried_are_not_read_for_long_either(read_items):
+    value = [b"x" * 1_000_000] * 5 + [str(number) * 100_000 for number in range(995)]
+    begun_ns = time.thread_time_ns()
+    watched = watch(value, limit_ns=1)
+    assert watched.costly
+    assert max(read_items) < 2 * SAMPLE
+    assert time.thread_time_ns() - begun_ns < 100_000_000
+
+
+def test_a_long_list_that_is_read_soon_enough_is_watched():
+    value = [str(number) for number in range(10_000)]
+    watched = watch(value, limit_ns=1_000_000_000)
+    assert not watched.costly
+    value[5_000] = "other"
+    assert watched.changed(value)
+
+
+def test_insisting_reads_what_was_left_out():
+    value = [[number] for number in range(50_000)]
+    watched = watch(value, limit_ns=1)
+    assert watched.costly
+    watched.insist()
+    assert not watched.costly
+    value[40_000].append(1)
+    assert watched.spoiled()
+
+
+def test_a_long_list_that_cannot_be_read_says_why():
+    watched = watch([lambda: None] * 1_000, limit_ns=1_000_000_000)
+    assert "pickle" in watched.unwatchable.lower()
+    assert not watched.costly
