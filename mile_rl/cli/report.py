@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,13 @@ def report(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, metavar="N", help="Tell about the N latest iterations.")
     ] = 300,
+    recommend: Annotated[
+        bool,
+        typer.Option(
+            "--recommend/--no-recommend",
+            help="Tell what to try next; the workflow's file is imported for that.",
+        ),
+    ] = True,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print what the page tells as JSON; no page is written.")
@@ -40,7 +48,14 @@ def report(
     from mile_rl.engine.project import find
     from mile_rl.report.gather import gather
 
-    gathered = gather(find(Path.cwd()), workflow=workflow, metric=metric, limit=limit)
+    project, note = find(Path.cwd()), ""
+    gathered = gather(project, workflow=workflow, metric=metric, limit=limit)
+    if recommend:
+        from mile_rl.report.advice import advised
+
+        with console.prints_go_to_stderr(json):
+            suggestions, note = advised(project, gathered.iterations[-1])
+        gathered = replace(gathered, suggestions=suggestions)
     if json:
         console.out_json(gathered.to_json())
         return
@@ -49,6 +64,8 @@ def report(
 
     write_text(out, history_page(gathered))
     console.out(f"wrote {out}: {len(gathered.iterations)} iterations of {gathered.workflow}")
+    if note:
+        console.out(f"note: nothing to try next: {note}")
     if show:
         import webbrowser
 

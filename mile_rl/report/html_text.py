@@ -63,7 +63,7 @@ background:var(--card);border:3px solid var(--accent)}
 .m-what{padding-bottom:.9rem;min-width:0;flex:1}.m-what p{margin:.05rem 0;overflow-wrap:anywhere}
 .m-what ul{margin:.1rem 0;padding-left:1.1rem;list-style:disc}.m-what ul li{display:list-item;min-height:0;
 overflow-wrap:anywhere}
-.m-suggestions{padding-left:1.4rem}.m-suggestions li{margin-bottom:.9rem}
+.m-suggestions{padding-left:1.4rem}.m-suggestions li{margin-bottom:.9rem;overflow-wrap:anywhere}
 .m-facts{display:grid;grid-template-columns:minmax(0,max-content) minmax(0,1fr);
 gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
 .m-facts dt{color:var(--muted);overflow-wrap:anywhere}.m-facts dd{margin:0;overflow-wrap:anywhere}

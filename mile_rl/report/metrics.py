@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from mile_rl.errors import StoreError
 from mile_rl.store.records import Iteration
 
+WHAT_IF = " (what-if)"
+"""How the names of trials end; ``mile_rl.recommend.gather`` says it too, which is too heavy to import for it."""
+
 
 def choose_metric(iterations: Sequence[Iteration], wanted: str | None = None) -> str:
     """Return the metric to look at: the one asked for, else what most iterations recorded.

@@ -154,8 +154,14 @@ class TestReport:
         for title in ("Progress", "Iteration 5: what was done", "What changes did", "History", "The store"):
             assert title in words
         assert "runs 1, 3" in words
-        assert "What to try next" not in words
+        assert "What to try next" in words
         assert "prefers-color-scheme:dark" in (lived.folder / "mile-report.html").read_text()
+
+    def test_without_recommendations_nothing_of_the_persons_is_imported(self, lived):
+        lived.file.write_text("raise SystemExit('imported')")
+        assert lived("report", "--no-recommend").exit_code == 0
+        page = Page((lived.folder / "mile-report.html").read_text())
+        assert "What to try next" not in words_of(page)
 
     def test_json_writes_no_page(self, lived):
         told = json.loads(lived("report", "--json").output)

@@ -9,12 +9,15 @@ from mile_rl.engine.history import opened
 from mile_rl.engine.project import Project
 from mile_rl.errors import StoreError
 from mile_rl.report.impact.effects import Impact, impact
-from mile_rl.report.metrics import choose_metric
+from mile_rl.report.metrics import WHAT_IF, choose_metric
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.records import Iteration
 
 MOST_ITERATIONS = 1000
 """How many of the latest iterations are read."""
+
+_SEARCHED = 100
+"""How many iterations back a workflow is looked for that is not a what-if."""
 
 
 def impact_of(
@@ -85,7 +88,8 @@ def iterations_of(catalog: Catalog, workflow: str | None, limit: int) -> list[It
         StoreError: none ran.
     """
     if workflow is None:
-        workflow = next((one.record.workflow for one in catalog.iterations(limit=1)), None)
+        latest = (one.record.workflow for one in catalog.iterations(limit=_SEARCHED))
+        workflow = next((name for name in latest if not name.endswith(WHAT_IF)), None)
         if workflow is None:
             raise StoreError("nothing was run here yet: `mile run FILE` makes a first iteration.")
     found = catalog.iterations(workflow, limit=limit)[::-1]
