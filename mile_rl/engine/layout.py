@@ -41,6 +41,7 @@ class Layout:
         self.nodes = [name for name in dag.nodes if name in needed]
         self.node_at = {name: i for i, name in enumerate(self.nodes)}
         self.outputs: list[Output] = []
+        self._parents = {name: dag.nodes[name].parents for name in self.nodes}
         output_node: list[int] = []
         children: list[int] = []
         parents: list[Output] = []
@@ -89,11 +90,29 @@ class Layout:
     def recreation_ns(self, output: Output) -> int:
         """Return the least time to get an output back if it has no artifact, from what is kept now."""
         position = self.output_at[output]
+        if (total_ns := self._without_artifacts_ns(output)) is not None:
+            return total_ns
         kept, self.load_ns[position] = self.load_ns[position], UNAVAILABLE
         try:
             return solve(self._problem(np.array([position], dtype=np.int64))).total_ns
         finally:
             self.load_ns[position] = kept
+
+    def _without_artifacts_ns(self, output: Output) -> int | None:
+        """Return what computing an output with all that it needs takes; None where some of that has an artifact."""
+        seen = {output.node}
+        stack = [output.node]
+        total_ns = 0
+        while stack:
+            node = stack.pop()
+            total_ns += int(self.compute_ns[self.node_at[node]])
+            for parent in self._parents[node]:
+                if self.load_ns[self.output_at[parent]] != UNAVAILABLE:
+                    return None
+                if parent.node not in seen:
+                    seen.add(parent.node)
+                    stack.append(parent.node)
+        return total_ns
 
     def set_costs(self, compute_ns: Mapping[str, int], load_ns: Mapping[Output, int]) -> None:
         """Set what each node takes to compute and each kept output to load."""
