@@ -33,7 +33,7 @@ class Expected:
         settings: the constants; the tuned ones where None.
     """
 
-    name = "expected"
+    name: str = "expected"
     needs_outlook = True
 
     def __init__(self, settings: ExpectedSettings | None = None) -> None:
@@ -109,6 +109,8 @@ class Expected:
         """
         worth_ns = float(appraised.worth_ns[-1]) * multiplier
         why = self._why(candidate, appraised, worth_ns)
+        if multiplier != 1.0:
+            why += f" (the network takes that for {multiplier:.2g} times its expected worth)"
         if worth_ns <= self.settings.write_weight * candidate.write_ns:
             cost = f"writing it takes {words.duration(candidate.write_ns)}"
             return Decision(keep=False, reason=f"{why}, which is not worth writing: {cost}")
