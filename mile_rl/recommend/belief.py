@@ -61,6 +61,12 @@ class Gaussian:
         deviation: Floats = np.sqrt(np.maximum(np.diag(self.covariance), JITTER))
         return deviation
 
+    def shifted(self, variance: float) -> Gaussian:
+        """Return the Gaussian with a shift that all configurations share."""
+        if not variance:
+            return self
+        return Gaussian(mean=self.mean, covariance=self.covariance + variance, drift=self.drift)
+
     def given(self, at: Ints, values: Floats, doubts: Floats, *, freedom: float | None = None) -> Gaussian:
         """Return the Gaussian given values of some configurations. O(k³ + k·n²) for k values, n configurations.
 
@@ -100,6 +106,7 @@ class Belief:
         sureness: (shift, slope) of the logit of an improvement in deviations of lead; what is recommended
             was chosen for its promise, so its lead promises less than a Gaussian's would.
         width, gaussian_share, waiting_power: see ``mile_rl.recommend.outcome.Ranking``.
+        level_doubt: see ``mile_rl.recommend.outcome.OutcomeModel.belief``.
     """
 
     errors: Gaussian
@@ -112,6 +119,7 @@ class Belief:
     width: float
     gaussian_share: float
     waiting_power: float
+    level_doubt: float = 0.0
 
     @property
     def best(self) -> float:
@@ -144,6 +152,9 @@ class Belief:
     def kind_weights(self) -> Floats:
         """Return how probable each kind of data is after what was seen; sums to 1."""
         off = self.kinds[:, self.seen] - self.scores
+        if self.level_doubt and len(self.scores):
+            common = off.sum(axis=1, keepdims=True) / (len(self.scores) + self.width**2 / self.level_doubt)
+            off = off - common
         logs = -0.5 * (off**2).sum(axis=1) / self.width**2
         weights: Floats = np.exp(logs - logs.max())
         weights /= weights.sum()

@@ -22,6 +22,8 @@ class Family:
         dense: whether it refuses sparse matrices.
         abilities: the methods and attributes beyond ``predict`` that code may ask of it.
         random: whether it takes ``random_state``.
+        per_class: whether it fits as much for each class of several as for two.
+        growth: the power of the number of rows that fitting grows with, beyond the sizes of the outcomes.
     """
 
     module: str
@@ -31,6 +33,8 @@ class Family:
     dense: bool = False
     abilities: frozenset[str] = frozenset()
     random: bool = True
+    per_class: bool = False
+    growth: float = 1.0
 
 
 _PROBABLE = frozenset(("predict_proba", "predict_log_proba", "classes_"))
@@ -57,6 +61,7 @@ FAMILIES: Mapping[str, Family] = {
         class_name="GradientBoostingClassifier",
         says="Gradient boosting grows small trees one after the other, each correcting those before it.",
         defaults={"learning_rate": 0.1, "max_depth": 3, "max_features": None},
+        per_class=True,
         abilities=_TREES | _SCORED,
     ),
     "AB": Family(
@@ -119,12 +124,14 @@ FAMILIES: Mapping[str, Family] = {
         class_name="SVC",
         says="A support vector machine with a kernel parts the classes by a curved border with a wide margin.",
         defaults={"C": 1.0, "kernel": "rbf", "coef0": 0.0},
+        growth=2.0,
         abilities=_SCORED,
     ),
     "lSVM": Family(
         module="sklearn.svm",
         class_name="LinearSVC",
         says="A linear support vector machine parts the classes by a straight border with a wide margin.",
+        per_class=True,
         defaults={"C": 1.0},
         abilities=_SCORED | {"coef_", "intercept_"},
     ),
@@ -148,8 +155,29 @@ ALIKE: Mapping[str, tuple[str, float]] = {
 }
 """Class -> (the family that does most alike, how far apart they are: a variance on the logistic scale)."""
 
-BASE_DOUBT = 0.05
-"""Other data, another split, another version, another metric: no score is quite what the outcomes' would be."""
+BASE_DOUBT = 0.02
+"""Another version, another seed: no score is quite what the outcomes' would be."""
+
+LARGEST_ROWS = 10_000
+"""How many rows the largest datasets of the outcomes have."""
+
+
+def fitting_ratio(before: str, after: str, rows: int | None, classes: int | None) -> float:
+    """Return by how much fitting one family beside another takes longer than the outcomes tell.
+
+    They hold two classes and at most ``LARGEST_ROWS`` rows.
+
+    Args:
+        before, after: the families.
+        rows, classes: of the data, None where unknown.
+    """
+    ratio = 1.0
+    if classes is not None and classes > 2 and FAMILIES[after].per_class != FAMILIES[before].per_class:
+        ratio *= classes if FAMILIES[after].per_class else 1 / classes
+    if rows is not None and rows > LARGEST_ROWS:
+        ratio *= (rows / LARGEST_ROWS) ** (FAMILIES[after].growth - FAMILIES[before].growth)
+    return ratio
+
 
 _MOST_DOUBT = 0.5
 

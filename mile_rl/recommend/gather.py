@@ -29,6 +29,9 @@ MOST_NODES = 3_000
 LARGEST_LOOK = 64_000_000
 """Artifacts up to so many bytes are opened to see how large the data are."""
 
+MOST_LABELS = 20_000
+"""So many labels are looked at to count the classes."""
+
 WHAT_IF = " (what-if)"
 """Behind the workflow's name: what was tried and is no part of the person's own history."""
 
@@ -68,6 +71,21 @@ class Past:
     what_if: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a look into the store tells of the data that a learner is fitted on.
+
+    Args:
+        size: rows and columns, None where the table is not kept.
+        sparse: whether it is a sparse matrix.
+        classes: how many different labels there are, None where they are not kept.
+    """
+
+    size: Size | None = None
+    sparse: bool = False
+    classes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class State:
     """A workflow as it stands, and its past.
@@ -79,7 +97,7 @@ class State:
         past: its iterations, what-ifs included, the latest last.
         now: the iteration that changes start from: the latest that ran to the end.
         metrics: what it returns, the one that matters first.
-        sizes: node -> size of the table that its learner is fitted on, and whether that is sparse.
+        tables: node -> what is known of the table that its learner is fitted on.
     """
 
     flow: Flow[..., Any]
@@ -88,7 +106,7 @@ class State:
     past: tuple[Past, ...]
     now: Past
     metrics: tuple[Metric, ...]
-    sizes: dict[str, tuple[Size | None, bool]] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
 
     def metric_of(self, nodes: Sequence[str]) -> Metric | None:
         """Return the metric that a change of these nodes can move, the one that matters first."""
@@ -115,13 +133,14 @@ class State:
                     found.append((learner, tuple(nodes)))
         return found
 
-    def size_of(self, node: str) -> tuple[Size | None, bool]:
-        """Return how large the table is that a node's learner is fitted on, and whether it is sparse."""
-        if node not in self.sizes:
-            self.sizes[node] = self._look(node)
-        return self.sizes[node]
+    def table_of(self, node: str) -> Table:
+        """Return what is known of the table that a node's learner is fitted on."""
+        if node not in self.tables:
+            self.tables[node] = self._look(node)
+        return self.tables[node]
 
-    def _look(self, node: str) -> tuple[Size | None, bool]:
+    def _look(self, node: str) -> Table:
+        size, sparse, classes = None, False, None
         for parent in self.prepared.dag.nodes[node].parents:
             signature = self.prepared.signatures[parent.node].outputs[parent.name]
             artifact = self.prepared.artifacts.get(signature)
@@ -129,9 +148,12 @@ class State:
                 continue
             value = self.prepared.store.get(signature, artifact=artifact).value
             shape: tuple[int, ...] = getattr(value, "shape", ())
-            if len(shape) == 2 and min(shape) > 0:
-                return Size(rows=int(shape[0]), columns=int(shape[1])), hasattr(value, "tocsr")
-        return None, False
+            if size is None and len(shape) == 2 and min(shape) > 0:
+                size = Size(rows=int(shape[0]), columns=int(shape[1]))
+                sparse = hasattr(value, "tocsr")
+            elif classes is None and len(shape) == 1 and hasattr(value, "dtype"):
+                classes = len(set(value[:MOST_LABELS].tolist()))
+        return Table(size=size, sparse=sparse, classes=classes)
 
 
 def gather(flow: Flow[..., Any], prepared: Prepared, *, metric: str | None = None) -> State:

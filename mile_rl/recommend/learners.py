@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from mile_rl.recommend import evidence as evidence_module
 from mile_rl.recommend.base import Change
 from mile_rl.recommend.belief import Belief, from_scale
 from mile_rl.recommend.candidate import Candidate
-from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, position
+from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, fitting_ratio, position
 from mile_rl.recommend.gather import State
 from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.outcome import Configuration, OutcomeModel, Seen
@@ -65,7 +66,7 @@ class _Replacer:
         self.state, self.model, self.waiting = state, model, waiting
         self.learner, self.nodes, self.metric, self.error = learner, nodes, metric, error
         self.node = nodes[0]
-        self.size, self.sparse = state.size_of(self.node)
+        self.table = state.table_of(self.node)
         arguments = {**_defaults(state, self.node), **state.now.values.get(self.node, {})}
         self.parameters = learner.parameters(arguments)
         found = position(model.configurations, learner.class_name, self.parameters)
@@ -74,7 +75,7 @@ class _Replacer:
         self.tried = _Tried(state, model, learner, nodes, metric)
 
     def candidates(self, rng: np.random.Generator) -> Iterator[Candidate]:
-        belief = self.model.belief(self.tried.seen, self.size)
+        belief = self.model.belief(self.tried.seen, self.table.size, level_doubt=_level_doubt(self.metric))
         values, drawn = belief.value(), from_scale(belief.draw(rng))
         count = 0
         told: set[str] = set()
@@ -96,9 +97,9 @@ class _Replacer:
     def _fits(self, configuration: Configuration) -> bool:
         family = FAMILIES[configuration.family]
         asked = self._asked & MODEL_ATTRIBUTES
-        return asked <= family.abilities and not (self.sparse and family.dense)
+        return asked <= family.abilities and not (self.table.sparse and family.dense)
 
-    @property
+    @cached_property
     def _asked(self) -> frozenset[str]:
         dag, scan = self.state.prepared.dag, self.state.scan
         assert scan is not None
@@ -160,7 +161,10 @@ class _Replacer:
             called = FAMILIES[configuration.family].class_name
             return f"replace {self.learner.class_name} by {called}({listed}) in {self.node}"
         moved = self._moved(configuration)
-        told = ", ".join(f"{name} {old!r} -> {new!r}" for name, (old, new) in moved.items())
+        told = ", ".join(
+            f"{name} {old!r} -> {new!r}" if old is not None or name in self.parameters else f"{name}={new!r}"
+            for name, (old, new) in moved.items()
+        )
         return f"{self.node}: {told}"
 
     def _moved(self, configuration: Configuration) -> dict[str, tuple[Any, Any]]:
@@ -194,7 +198,7 @@ class _Replacer:
         )
 
     def _evidence(self, at: int, configuration: Configuration) -> str:
-        told = evidence_module.shipped().told(self.current, at, self.size)
+        told = evidence_module.shipped().told(self.current, at, self.table.size)
         now = self.model.configurations[self.current]
         before, after = _short(now), _short(configuration)
         share = 100 * told.better / max(told.datasets, 1)
@@ -213,6 +217,9 @@ class _Replacer:
         """Return what the nodes would take with another learner: what they took, by the ratio of fitting."""
         layout = self.state.prepared.layout
         ratio = float(np.exp(np.clip(belief.log_seconds[at] - belief.log_seconds[self.current], -6, 6)))
+        before, after = (self.model.configurations[one].family for one in (self.current, at))
+        rows = self.table.size.rows if self.table.size else None
+        ratio *= fitting_ratio(before, after, rows, self.table.classes)
         return {
             name: round(int(layout.compute_ns[layout.node_at[name]]) * ratio)
             for name in self.nodes
@@ -303,6 +310,11 @@ def _defaults(state: State, node: str) -> dict[str, Any]:
         for name, parameter in operator.signature.parameters.items()
         if parameter.default is not parameter.empty
     }
+
+
+def _level_doubt(metric: Metric) -> float:
+    """Return how far the level of a metric may lie from the balanced accuracy that the outcomes are of."""
+    return 0.02 if "balanced" in metric.name.lower() else 0.25
 
 
 def _short(configuration: Configuration) -> str:

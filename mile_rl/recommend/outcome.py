@@ -145,12 +145,16 @@ class OutcomeModel:
     ranking: Ranking = field(default_factory=Ranking)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def belief(self, seen: Sequence[Seen] = (), size: Size | None = None) -> Belief:
+    def belief(
+        self, seen: Sequence[Seen] = (), size: Size | None = None, *, level_doubt: float = 0.0
+    ) -> Belief:
         """Return what is believed of every configuration after what was seen.
 
         Args:
             seen: what the person's own iterations scored; a configuration may occur several times.
             size: of the data; None where unknown, then that of typical data.
+            level_doubt: how far all of the person's scores may lie from the outcomes' in common (another metric,
+                another way to split), as a variance on the logistic scale.
         """
         features = self._features(size)
         errors = Gaussian.of(features @ self.weights, self.loadings, self.noise)
@@ -160,6 +164,7 @@ class OutcomeModel:
         doubts = np.array([one.doubt for one in seen], dtype=np.float64)
         timed = [one for one in seen if one.seconds is not None and one.seconds > 0]
         count = len(set(at.tolist()))
+        errors = errors.shifted(level_doubt)
         known = seconds.given(
             np.array([one.configuration for one in timed], dtype=np.int64),
             np.log(np.array([one.seconds for one in timed], dtype=np.float64)),
@@ -177,6 +182,7 @@ class OutcomeModel:
             width=self.ranking.width,
             gaussian_share=self.ranking.gaussian_share,
             waiting_power=self.ranking.waiting_power,
+            level_doubt=level_doubt,
         )
 
     def _features(self, size: Size | None) -> Floats:

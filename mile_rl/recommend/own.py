@@ -82,7 +82,9 @@ class OwnHistory:
         least = HEADROOM * max(room, 0.02 * metric.unit) if metric.share else 0.02 * abs(self.now) + 1e-9
         self.deviation = max(float(self._scores.std()), least)
         own = np.array([[similarity(one, other) for other in self._versions] for one in self._versions])
-        self._level = float(self._scores.mean())
+        # Far from all that was run a change is expected to do nothing, or to fall back to the usual: never to
+        # gain just because the present version is a poor one.
+        self._level = metric.sign * min(metric.sign * float(self._scores.mean()), metric.sign * self.now)
         self._own = own + NOISE**2 * np.eye(len(own))
 
     def change(self, version: Version) -> tuple[float, float]:

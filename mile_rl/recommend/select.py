@@ -8,7 +8,11 @@ from dataclasses import replace
 from mile_rl.recommend.candidate import Candidate
 
 MOST_OF_A_FAMILY = 2
-"""So many of one family at most: five settings of one learner are one piece of advice."""
+"""So many of one family at most: five settings of one learner are one piece of advice. Of a family that was not
+tried yet, one: its first score will tell which settings come next."""
+
+OTHER_ORIGINS = 2
+"""So many places of five are left to candidates that do not come from the outcome model, where there are any."""
 
 
 def select(
@@ -24,10 +28,12 @@ def select(
     ranked = ordered(candidates, waiting_power)
     chosen: list[Candidate] = []
     for one in ranked:
-        if len(chosen) == count:
-            break
         if _fits(one, chosen):
             chosen.append(one)
+    others = sum(one.origin != "outcome model" for one in chosen)
+    room = count - min(others, OTHER_ORIGINS * count // 5)
+    modelled = [one for one in chosen if one.origin == "outcome model"][room:]
+    chosen = [one for one in chosen if one not in modelled][:count]
     if count >= 3 and chosen and not any(one.untried for one in chosen):
         # Thompson's rule among the families not tried: one draw each, the best one drawn.
         unknown = [one for one in ranked if one.untried and one not in chosen]
@@ -67,7 +73,7 @@ def _fits(one: Candidate, chosen: Sequence[Candidate]) -> bool:
     alike = [other for other in chosen if other.family == one.family]
     if not one.change.applicable and sum(not other.change.applicable for other in chosen) >= 2:
         return False
-    return len(alike) < (MOST_OF_A_FAMILY if one.change.applicable else 1)
+    return len(alike) < (MOST_OF_A_FAMILY if one.change.applicable and not one.untried else 1)
 
 
 def _promise(one: Candidate) -> float:
