@@ -98,7 +98,7 @@ class CostModel:
         """Return the processor time to write and to load an artifact, on the machine that was measured.
 
         Args:
-            kind: the store's codec: "array", "sparse", "frame", "estimator", "pickled".
+            kind: the store's codec: "array", "sparse", "frame", "estimator", "pickle".
             size_bytes: of the artifact.
 
         Raises:

@@ -59,8 +59,9 @@ def features(
     Args:
         names: "rows", "columns", "density", "output_rows", "output_columns", the name of a numeric parameter;
             "bins<rows/20" for that parameter, but at most a twentieth of the rows; "leaves" for the most leaves
-            that a tree of ``max_depth`` and ``min_samples_leaf`` can have; 0 or 1 for "sparse", "columns>15" (any
-            such bound) and "kernel=rbf" (any such choice); "rows*columns>15" for a product of two of these.
+            that a tree of ``max_depth`` and ``min_samples_leaf`` can have; 0 or 1 for "sparse", for bounds such
+            as "columns>15" and "output_cells>4000000", and for choices such as "kernel=rbf"; "rows*columns>15"
+            for a product of two of these.
         shape: of the input.
         output: of the output; None where no name asks for it.
         parameters: every parameter that a name asks for.
@@ -95,6 +96,8 @@ def _feature(name: str, shape: Shape, output: Shape | None, parameters: Mapping[
         return min(_logarithm(which, parameters[which]), max(math.log(shape.rows / float(share)), 0.0))
     if ">" in name:
         which, _, bound = name.partition(">")
+        if which == "output_cells" and output is not None:
+            return float(output.cells > float(bound))
         return float(getattr(shape, which) > float(bound))
     if "=" in name:
         which, _, choice = name.partition("=")

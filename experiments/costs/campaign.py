@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -195,4 +196,4 @@ class Guess:
         prior[1] = point.spec.growth
         left = log_ns - x @ prior
         beta = np.linalg.solve((x * weight[:, None]).T @ x + penalty, (x * weight[:, None]).T @ left) + prior
-        return float(np.exp(min(np.array([1.0, *found]) @ beta, 60.0)))
+        return math.exp(min(float(np.array([1.0, *found]) @ beta), 60.0))

@@ -137,14 +137,15 @@ def draw(model: CostModel, rows: Sequence[Measured], path: Path) -> None:
                     )
             if measured:
                 panel.plot(measured, predicted, ".", color=colour, markersize=4, alpha=0.6, label=stage)
-        low, high = panel.get_xlim()
+        every = [getattr(row, target) for row in rows if row.held_out and getattr(row, target)]
+        low, high = (min(every) / 2, max(every) * 2) if every else (1, 2)
         panel.plot([1, 1e12], [1, 1e12], color="0.5", linewidth=1)
         for bound in (1 - BAR, 1 + BAR):
             panel.plot([1, 1e12], [bound, bound * 1e12], color="0.7", linewidth=0.7, linestyle="--")
         unit = "bytes" if target in BYTES else "ns"
         panel.set(
             xscale="log", yscale="log", title=WORDS[target], xlabel=f"measured, {unit}",
-            ylabel=f"predicted, {unit}", xlim=(low or 1, high * 2), ylim=(low or 1, high * 2),
+            ylabel=f"predicted, {unit}", xlim=(low, high), ylim=(low, high),
         )  # fmt: skip
     axes[0].legend(fontsize=8)
     figure.savefig(path, dpi=70)

@@ -22,7 +22,9 @@ GROWING = ("rows", "columns", "density", "output_rows", "output_columns")
 
 
 def _grows(name: str) -> bool:
-    return name in GROWING or name == "leaves" or "<rows/" in name or name.startswith("rows*")
+    return (
+        name in GROWING or name == "leaves" or "<rows/" in name or name.startswith(("rows*", "output_cells>"))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,8 @@ from typing import Any
 from envs.costs import OperatorInfo, Scalar
 
 Parameters = Mapping[str, Scalar]
+FRESH_MEMORY = "output_cells>4000000"
+"""Above 32 MB the C library takes each array's memory from the system, page by page: a step in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class Spec:
         )
         for key in sorted(choices):
             names += [f"{key}={value}" for value in info.parameters[key][1:]]
+        if self.output not in ("column", "scalar", "measured"):
+            names.append(FRESH_MEMORY)
         return (*names, *self.bounds)
 
 
