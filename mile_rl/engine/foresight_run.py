@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -35,12 +34,10 @@ class Lookout:
 
     Args:
         prepared: the iteration.
-        clock_ns: a clock.
     """
 
-    def __init__(self, prepared: Prepared, *, clock_ns: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(self, prepared: Prepared) -> None:
         self._prepared = prepared
-        self._clock_ns = clock_ns
         self._wanted = prepared.guard.needs_outlook
         self._asking: Thread | None = None
         self._asked = False

@@ -72,7 +72,7 @@ class IterationKeeper:
         self._made_ns = np.zeros(len(prepared.layout.nodes), dtype=np.int64)
         self._deciding_ns = 0
         self._decisions = 0
-        self._lookout = Lookout(prepared, clock_ns=clock_ns)
+        self._lookout = Lookout(prepared)
         self._not_to_keep: dict[str, str] = dict(prepared.volatile)
         self._used_bytes: int | None = None
         self._written: deque[tuple[Output, str, int, PutResult]] = deque()
