@@ -59,7 +59,7 @@ class Candidate:
         density = math.exp(-0.5 * off**2) / math.sqrt(2 * math.pi)
         gain = deviation * (off * 0.5 * math.erfc(-off / math.sqrt(2)) + density) / self.metric.unit
         waiting: float = (1 + self.waiting_ns / 1e9) ** waiting_power
-        utility: float = max(gain, 0.0) * (0.25 + 0.75 * self.plausible) / waiting
+        utility: float = max(gain, 0.0) * (0.1 + 0.9 * self.plausible) / waiting
         return utility
 
 

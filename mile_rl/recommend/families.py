@@ -91,7 +91,7 @@ FAMILIES: Mapping[str, Family] = {
         class_name="KNeighborsClassifier",
         says="Nearest neighbours gives a row the class of the most similar rows.",
         defaults={"n_neighbors": 5, "p": 2},
-        abilities=_PROBABLE,
+        abilities=frozenset(("predict_proba", "classes_", "kneighbors")),
         random=False,
     ),
     "Logit": Family(

@@ -94,8 +94,8 @@ def candidates(
             evidence=_evidence(name, work, metric, said.touched.get(name, 0.0)),
             family=f"node {name}",
             untried=not work.gains,
-            # Less to the point than a change that says what to write.
-            plausible=0.5 * min(1.0, said.touched.get(name, 0.0)),
+            # Less to the point than a change that says what to write, the more so where nothing was gained yet.
+            plausible=(0.5 if work.gains else 0.1) * min(1.0, said.touched.get(name, 0.0)),
             draw=metric.sign * float(rng.normal(mean, deviation)),
         )
 

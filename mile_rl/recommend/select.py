@@ -8,8 +8,11 @@ from dataclasses import replace
 from mile_rl.recommend.candidate import Candidate
 
 MOST_OF_A_FAMILY = 2
-"""So many of one family at most: five settings of one learner are one piece of advice. Of a family that was not
-tried yet, one: its first score will tell which settings come next."""
+"""So many of one family at most: five settings of one learner are one piece of advice. Of learners that were not
+tried yet, one a family: its first score will tell which settings come next."""
+
+MOST_UP_TO_THE_PERSON = 1
+"""So many that name a node to work on, without saying what to write."""
 
 OTHER_ORIGINS = 2
 """So many places of five are left to candidates that do not come from the outcome model, where there are any."""
@@ -71,9 +74,10 @@ def without_doubles(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 def _fits(one: Candidate, chosen: Sequence[Candidate]) -> bool:
     alike = [other for other in chosen if other.family == one.family]
-    if not one.change.applicable and sum(not other.change.applicable for other in chosen) >= 2:
-        return False
-    return len(alike) < (MOST_OF_A_FAMILY if one.change.applicable and not one.untried else 1)
+    if not one.change.applicable:
+        return sum(not other.change.applicable for other in chosen) < MOST_UP_TO_THE_PERSON
+    unknown_learner = one.untried and one.origin == "outcome model"
+    return len(alike) < (1 if unknown_learner else MOST_OF_A_FAMILY)
 
 
 def _promise(one: Candidate) -> float:
