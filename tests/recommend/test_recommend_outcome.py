@@ -138,7 +138,7 @@ def test_another_format_is_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr("mile_rl.recommend.outcome.FORMAT", 99)
     content = shipped().to_bytes()
     monkeypatch.undo()
-    with pytest.raises(RecommendError, match="experiments.outcome fit"):
+    with pytest.raises(RecommendError, match=r"experiments\.outcome fit"):
         OutcomeModel.from_bytes(content)
 
 
