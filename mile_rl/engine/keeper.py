@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 QUICK_NS = 5_000_000
 """What took less than this to make is not worth a decision: 5 ms, no more than deciding, writing and loading cost."""
 
+BESIDE_NS = 5_000_000
+"""Beside an operator that is expected to be done sooner nothing is written: Python's threads take turns of 5 ms, so
+the writer would rather keep the operator waiting than work beside it."""
+
 DECIDING_NS = 5_000_000
 DECIDING_SHARE = 0.01
 """Deciding may take 5 ms and 1 % of the time that operators took; beyond that, cheaper estimates are used."""
@@ -115,7 +119,8 @@ class IterationKeeper:
 
     def begins(self, node: str) -> None:
         """Have what is queued written while the node runs, and perhaps the next iteration foreseen."""
-        self._writer.wake()
+        if self.expected_ns(node) >= BESIDE_NS:
+            self._writer.wake()
         if self._lookout.wanted and node in self._prepared.known_ns:
             self._lookout.begins(self._prepared.known_ns[node])
 

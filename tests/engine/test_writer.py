@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from mile_rl.engine.writer import Writer
+import pytest
+
+from mile_rl.engine import keeper
+from mile_rl.engine.writer import THREAD, Writer
 
 
 def test_waiting_for_room_in_the_queue_is_told() -> None:
@@ -32,3 +35,38 @@ def test_what_fits_beside_what_is_queued_does_not_wait() -> None:
     writer = Writer()
     assert [writer.submit(lambda: None, size) for size in (100, 0)] == [0, 0]
     assert writer.drain() == 0
+
+
+CHAIN = """
+    import threading
+    import time
+
+    from mile_rl import op, workflow
+
+    @op
+    def made():
+        time.sleep(0.05)
+        return "a text that nobody can change"
+
+    @op
+    def beside(made, change=0):
+        time.sleep(0.02)
+        return sorted(thread.name for thread in threading.enumerate())
+
+    @workflow
+    def flow(change=0):
+        return beside(made(), change)
+"""
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_nothing_is_written_beside_an_operator_that_is_done_at_once(
+    person, monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    monkeypatch.setattr(keeper, "BESIDE_NS", 0 if beside else 10**18)
+    person.writes(CHAIN)
+    done = person.runs()
+    assert (THREAD in done.outputs) == beside
+    assert all(output.kept for node in done.report.nodes for output in node.outputs if node.name == "made")
+    again = person.runs(change=1)
+    assert {node.name: node.state for node in again.report.nodes}["made"] == "load"
