@@ -23,13 +23,12 @@ def report(
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, metavar="N", help="Tell about the N latest iterations.")
     ] = 300,
-    recommend: Annotated[
+    no_recommend: Annotated[
         bool,
         typer.Option(
-            "--recommend/--no-recommend",
-            help="Tell what to try next; the workflow's file is imported for that.",
+            "--no-recommend", help="Leave out what to try next; then no file of the workflow is imported."
         ),
-    ] = True,
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print what the page tells as JSON; no page is written.")
@@ -50,7 +49,7 @@ def report(
 
     project, note = find(Path.cwd()), ""
     gathered = gather(project, workflow=workflow, metric=metric, limit=limit)
-    if recommend:
+    if not no_recommend:
         from mile_rl.report.advice import advised
 
         with console.prints_go_to_stderr(json):

@@ -49,7 +49,10 @@ def advised(project: Project, latest: Iteration) -> tuple[tuple[Suggestion, ...]
         save(advice, project)
     except MileError as error:
         return (), str(error)
-    except Exception as error:  # the person's own file, under construction: the page is made all the same
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # the person's own file, under construction: the page is made all the same
         return (), f"{source.name} cannot be imported: {type(error).__name__}: {error}"
     found = tuple(_suggestion(number, one) for number, one in enumerate(advice.recommendations, start=1))
     return found, "" if found else "nothing is known that is better than what was tried"

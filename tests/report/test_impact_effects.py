@@ -55,6 +55,37 @@ def test_intervals_hold_the_true_effects_as_often_as_they_say(length, noise):
     assert 0.70 <= np.mean(held) <= 0.96, np.mean(held)
 
 
+def test_intervals_hold_mean_effects_where_choices_depend_on_one_another():
+    held = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        main = {(name, level): rng.normal() for name in "ab" for level in range(4)}
+        both = rng.normal(size=(4, 4)) * 0.6
+        made = Made(
+            lambda nodes: (
+                main["a", a := int(parameter(nodes, "fit", "a")[1])]  # noqa: B023
+                + main["b", b := int(parameter(nodes, "fit", "b")[1])]  # noqa: B023
+                + both[a, b]  # noqa: B023
+            )
+        )
+        for step in rng.permutation(16)[:11]:
+            made.run([node("fit", a=f"v{step // 4}", b=f"v{step % 4}")])
+        tried = {
+            name: {int(parameter(made.nodes[one.id], "fit", name)[1]) for one in made.iterations}
+            for name in "ab"
+        }
+        for one in told(made).parameters:
+            name, (old, new) = (
+                one.factor[-1],
+                (int(level[1]) for level in one.what.partition(" ")[2].split(" -> ")),
+            )
+            table = both if name == "a" else both.T
+            others = sorted(tried["b" if name == "a" else "a"])
+            true = main[name, new] - main[name, old] + (table[new, others] - table[old, others]).mean()
+            held.append(one.estimate.low <= true <= one.estimate.high)
+    assert 0.70 <= np.mean(held) <= 0.97, np.mean(held)
+
+
 def test_long_histories_give_narrow_intervals_around_the_truth():
     made, truth = random_history(np.random.default_rng(1), 60, 0.02, several=True)
     for one in told(made).parameters:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from mile_rl.errors import StoreError
 from mile_rl.report.impact.chain import Chain, shortest_chain
-from mile_rl.report.impact.estimate import SHARE, Design, Estimate, estimate, has_trend, is_logarithmic
-from mile_rl.report.impact.states import NOT_THERE, Factor, Version, differing, factors_of
+from mile_rl.report.impact.design import Design
+from mile_rl.report.impact.estimate import SHARE, Estimate, estimate
+from mile_rl.report.impact.questions import Question, changes, kinds, moves_of, parameters
+from mile_rl.report.impact.states import Factor, Version, factors_of
 from mile_rl.workflows.edits import EditKind, Stage
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mile_rl.store.records import Iteration
     from mile_rl.workflows.version import VersionNode
 
@@ -102,31 +102,6 @@ class Impact:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """An effect to be estimated: its contrast, the factors that it is about, and whether that is one of them."""
-
-    what: str
-    kind: EditKind
-    stage: Stage
-    times: int
-    alone: int
-    contrast: np.ndarray[Any, Any]
-    own: frozenset[int]
-    together: np.ndarray[Any, Any] | None = None
-    one: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """A factor that changed from one version to the next, and the factors that changed with it."""
-
-    factor: int
-    old: int
-    new: int
-    all: tuple[tuple[int, int, int], ...]
-
-
 def impact(
     iterations: Sequence[Iteration],
     nodes_of: Callable[[Iteration], tuple[VersionNode, ...]],
@@ -153,8 +128,8 @@ def impact(
         )
     factors = factors_of(versions)
     design = Design(factors, range(len(versions)))
-    moves = _moves(versions, factors)
-    groups = (_kinds(design, moves), _parameters(design, moves), _changes(design, moves))
+    moves = moves_of(versions, factors)
+    groups = (kinds(design, moves), parameters(design, moves), changes(design, moves))
     asked = [one for group in groups for one in group]
     contrasts = [one.contrast for one in asked] + [one.together for one in asked if one.together is not None]
     found = estimate(design, scores, contrasts)
@@ -202,130 +177,7 @@ def _versions(
     return versions, [sum(values[digest]) / len(values[digest]) for digest in digests], index_of
 
 
-def _moves(versions: Sequence[Version], factors: Sequence[Factor]) -> list[_Move]:
-    moves: list[_Move] = []
-    for index, version in enumerate(versions):
-        if version.parent is None:
-            continue
-        changed = tuple(
-            (factor, factors[factor].at[version.parent], factors[factor].at[index])
-            for factor in differing(factors, version.parent, index)
-        )
-        moves.extend(_Move(factor, old, new, changed) for factor, old, new in changed)
-    return moves
-
-
-def _kinds(design: Design, moves: Sequence[_Move]) -> list[_Asked]:
-    groups: dict[tuple[EditKind, Stage], list[_Move]] = {}
-    for move in moves:
-        factor = design.factors[move.factor]
-        groups.setdefault((_kind(factor, move), factor.stage), []).append(move)
-    asked = []
-    for (kind, stage), group in groups.items():
-        contrast = design.nothing()
-        for move in group:
-            contrast += design.step(move.factor, move.old, move.new) / len(group)
-        asked.append(
-            _Asked(
-                what=f"{_KIND_WORDS[kind]} in {stage} nodes",
-                kind=kind,
-                stage=stage,
-                times=len(group),
-                alone=sum(len(move.all) == 1 for move in group),
-                contrast=contrast,
-                own=frozenset(move.factor for move in group),
-                one=False,
-            )
-        )
-    return asked
-
-
-_KIND_WORDS: Mapping[EditKind, str] = {
-    "add": "nodes added",
-    "remove": "nodes removed",
-    "replace": "operators replaced",
-    "parameter": "parameters moved",
-    "code": "code changed",
-    "data": "data changed",
-    "environment": "libraries changed",
-}
-
-
-def _kind(factor: Factor, move: _Move) -> EditKind:
-    if factor.kind not in ("add", "replace"):
-        return factor.kind
-    if factor.levels[move.old] == NOT_THERE:
-        return "add"
-    return "remove" if factor.levels[move.new] == NOT_THERE else "replace"
-
-
-def _parameters(design: Design, moves: Sequence[_Move]) -> list[_Asked]:
-    asked = []
-    for index, factor in enumerate(design.factors):
-        if factor.kind != "parameter":
-            continue
-        if has_trend(factor):
-            own = [move for move in moves if move.factor == index]
-            how = "each tenfold" if is_logarithmic(factor) else "each unit more"
-            asked.append(
-                _Asked(
-                    what=f"{factor.label}, {how}",
-                    kind="parameter",
-                    stage=factor.stage,
-                    times=len(own),
-                    alone=sum(len(move.all) == 1 for move in own),
-                    contrast=design.trend(index),
-                    own=frozenset({index}),
-                )
-            )
-        asked.extend(_against_first(design, index, moves))
-    return asked
-
-
-def _changes(design: Design, moves: Sequence[_Move]) -> list[_Asked]:
-    return [
-        one
-        for index, factor in enumerate(design.factors)
-        if factor.kind != "parameter"
-        for one in _against_first(design, index, moves)
-    ]
-
-
-def _against_first(design: Design, index: int, moves: Sequence[_Move]) -> list[_Asked]:
-    """Ask for each level of a factor against the one that was tried first; what was added counts from absence."""
-    factor = design.factors[index]
-    base = factor.levels.index(NOT_THERE) if NOT_THERE in factor.levels else 0
-    asked = []
-    for level in range(len(factor.levels)):
-        if level == base:
-            continue
-        touching = [move for move in moves if move.factor == index and level in (move.old, move.new)]
-        contrast = design.step(index, base, level)
-        together = None
-        for move in touching:
-            if {move.old, move.new} == {base, level} and len(move.all) > 1:
-                sign = 1.0 if move.new == level else -1.0
-                together = sign * sum((design.step(*one) for one in move.all), design.nothing())
-                break
-        words = factor.words(base, level)
-        if factor.kind in ("code", "data") and len(factor.levels) > 2:
-            words += f" (version {level + 1} against 1)"
-        asked.append(
-            _Asked(
-                what=words,
-                kind=factor.kind,
-                stage=factor.stage,
-                times=len(touching),
-                alone=sum(len(move.all) == 1 for move in touching),
-                contrast=contrast,
-                own=frozenset({index}),
-                together=together,
-            )
-        )
-    return asked
-
-
-def _effect(design: Design, asked: _Asked, told: Estimate, rest: Any) -> Effect:
+def _effect(design: Design, asked: Question, told: Estimate, rest: Any) -> Effect:
     together: Estimate | None = next(rest) if asked.together is not None else None
     partners = design.partners(asked.contrast, set(asked.own))
     confounded: tuple[str, ...] = ()
