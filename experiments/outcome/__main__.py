@@ -1,7 +1,9 @@
 """Fit the outcome model, or judge it on datasets that it has not seen.
 
     python -m experiments.outcome evaluate DATA [--out DIR] [--held-out DATA2] [--starts N] [--tracking URI]
-    python -m experiments.outcome fit DATA [--out FILE]
+    python -m experiments.outcome fit DATA [--out FOLDER]
+    python -m experiments.outcome card REPORT.json [--card docs/model_card_outcome.md]
+    python -m experiments.outcome speed
 
 DATA is a folder with Oboe's tables: see experiments/outcome/data.py.
 """
@@ -26,6 +28,8 @@ from experiments.outcome.rows import OURS, ROWS
 from mile_rl.errors import MileError
 from mile_rl.recommend.outcome import Ranking
 
+BEGIN, END = "<!-- figures: written by experiments.outcome card -->", "<!-- end of figures -->"
+
 SHIPPED = Path(__file__).resolve().parents[2] / "mile_rl" / "recommend"
 
 
@@ -36,6 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.command == "fit":
             sys.stdout.write(_fit(given.data, given.out))
+        elif given.command == "card":
+            figures = table(json.loads(given.report.read_text(encoding="utf-8")))
+            text = given.card.read_text(encoding="utf-8")
+            before, _, rest = text.partition(BEGIN)
+            given.card.write_text(before + BEGIN + "\n\n" + figures + "\n" + END + rest.partition(END)[2])
+        elif given.command == "speed":
+            from experiments.outcome.speed import measure
+
+            sys.stdout.write(json.dumps(measure(), indent=1) + "\n")
         else:
             sys.stdout.write(_evaluate(given))
     except MileError as error:
@@ -61,6 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_argument("--held-out", type=Path, help="judge on this folder's datasets that DATA lacks")
     judging.add_argument("--starts", type=int, default=5)
     judging.add_argument("--rows", nargs="+", choices=tuple(ROWS), default=tuple(ROWS))
+    carding = commands.add_parser("card", help="write a report's figures into the model card")
+    carding.add_argument("report", type=Path)
+    carding.add_argument("--card", type=Path, default=Path("docs/model_card_outcome.md"))
+    commands.add_parser("speed", help="measure how long an answer takes")
     judging.add_argument("--tracking", default="", help="also keep an MLflow run in this tracking store")
     return parser
 

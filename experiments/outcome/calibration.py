@@ -57,23 +57,24 @@ def calibrate(
     promise is the more often overrated. Whether it improves is judged on the first five.
     """
     folds = train.folds(salt)
-    held = []
+    found: dict[int, list[tuple[Floats, float]]] = {count: [] for count in SEEN}
+    leads: dict[int, list[tuple[float, bool]]] = {count: [] for count in SEEN}
     for fold in np.unique(folds):
         model = model_of(train.only(np.flatnonzero(folds != fold)))
-        part = train.only(np.flatnonzero(folds == fold))
-        held += [(seen, belief, part.errors[at]) for at, seen, belief in beliefs(model, part)]
+        held = train.only(np.flatnonzero(folds == fold))
+        for row, seen, belief in beliefs(model, held):
+            errors = held.errors[row]
+            off, first = offs(belief, errors)
+            found[seen].append((off, float(off[first])))
+            best = float(errors[belief.seen].min())
+            leads[seen] += [
+                (belief.lead(at, best) * belief.stretch, errors[at] < best) for at in _first(belief, 5)
+            ]
     stretch, sureness = {}, {}
     for count in SEEN:
-        own = [(belief, errors) for seen, belief, errors in held if seen == count]
-        found = [offs(belief, errors) for belief, errors in own]
-        stretch[count] = _weighted_quantile([(off, float(off[first])) for off, first in found]) / QUANTILE_80
-        leads, gains = [], []
-        for belief, errors in own:
-            best = float(errors[belief.seen].min())
-            for at in _first(belief, 5):
-                leads.append(belief.lead(at, best) * belief.stretch / stretch[count])
-                gains.append(errors[at] < best)
-        sureness[count] = _logistic(np.array(leads), np.array(gains, dtype=float))
+        stretch[count] = _weighted_quantile(found[count]) / QUANTILE_80
+        table = np.array(leads[count], dtype=float)
+        sureness[count] = _logistic(table[:, 0] / stretch[count], table[:, 1])
     return (
         tuple(_at(stretch, count) for count in range(max(SEEN) + 1)),
         tuple(

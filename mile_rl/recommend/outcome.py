@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 from typing import Any, Self
 
@@ -106,7 +106,8 @@ class Ranking:
     waiting_power: float = 0.2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+# Without slots, for the sake of what is computed once.
+@dataclass(frozen=True, kw_only=True, eq=False)
 class OutcomeModel:
     """Everything that was fitted.
 
@@ -176,7 +177,7 @@ class OutcomeModel:
             log_seconds=known.mean,
             seen=at,
             scores=scores,
-            kinds=self.kind_mean + self.kind_scores @ self.kind_loadings.T,
+            kinds=self.kinds,
             stretch=self.stretch[min(count, len(self.stretch) - 1)],
             sureness=self.sureness[min(count, len(self.sureness) - 1)],
             width=self.ranking.width,
@@ -184,6 +185,12 @@ class OutcomeModel:
             waiting_power=self.ranking.waiting_power,
             level_doubt=level_doubt,
         )
+
+    @cached_property
+    def kinds(self) -> Floats:
+        """The scaled errors of every configuration in every kind of data."""
+        kinds: Floats = self.kind_mean + self.kind_scores @ self.kind_loadings.T
+        return kinds
 
     def _features(self, size: Size | None) -> Floats:
         if size is None:
