@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from mile_rl.sklearn.signing import PASSING
+
 _DEPTH = 6
 _ITEMS = 1000
 
@@ -27,7 +29,10 @@ class Draws:
         numpy_random = sys.modules["numpy"].random
         self._generators: list[Any] = [numpy_random.mtrand._rand, random]
         for holder in holders:
-            self._generators += generators_in(holder)
+            attributes = getattr(holder, "__dict__", {})
+            self._generators += generators_in(
+                {name: value for name, value in attributes.items() if name not in PASSING}
+            )
             module = sys.modules.get(type(holder).__module__)
             if module is not None:
                 kinds = _kinds()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
+
+import numpy as np
 
 from mile_rl.engine.opened import OPENED
 from mile_rl.errors import MileError
@@ -19,8 +21,25 @@ from mile_rl.sklearn.sharing import Counts, Sharing
 from mile_rl.sklearn.shelf import Shelf
 from mile_rl.sklearn.signing import Signed, Signing
 from mile_rl.sklearn.steps import share, shareable, unshare
+from mile_rl.sklearn.tails import Given, Tail, given_by, suits, tail_of
+from mile_rl.sklearn.tails import fit_and_score as fit_tail
 from mile_rl.workflows.digest import combine
 from mile_rl.workflows.digest import digest as digest_of
+
+
+class _Candidate(NamedTuple):
+    """What is known of an estimator with its parameters set: a token and a signature a step, and its own.
+
+    ``prefix`` is the signature of all steps but the predictor, where this is a ``tail``; ``pattern`` is the
+    estimator itself, to be cloned, where nobody else has it.
+    """
+
+    tokens: tuple[bytes, ...]
+    steps: tuple[Signed | None, ...]
+    whole: Signed | None
+    tail: Tail | None
+    prefix: bytes
+    pattern: Any
 
 
 class _Task(NamedTuple):
@@ -61,7 +80,10 @@ class Session:
         self.memo = Memo()
         self.sharing = Sharing(self.signing, self.memo, self.shelf)
         self._lock = threading.Lock()
+        # Parameters are told by identity, and held so that nothing else gets theirs.
+        self._candidates: dict[int, tuple[Any, _Candidate]] = {}
         self._expected: Counter[bytes] = Counter()
+        self._seen: Counter[bytes] = Counter()
         self._left: dict[tuple[bytes, bytes], int] = {}
         self._contents: dict[int, tuple[Any, bytes]] = {}
         self._signed: dict[int, tuple[Any, Signed]] = {}
@@ -93,30 +115,33 @@ class Session:
         for parameters in candidates:
             try:
                 one = clone(estimator).set_params(**clone(parameters, safe=False))
-                self._expected.update(token for token, _ in self._tokens(one))
+                candidate = self._look_at(one, apart=True)
             except Exception:
                 # The search itself will say what is wrong with it, in scikit-learn's words.
                 continue
+            self._candidates[id(parameters)] = (parameters, candidate)
+            self._expected.update(candidate.tokens)
 
     def fit_and_score(self, estimator: Any, X: Any, y: Any, **options: Any) -> Any:
         """Do what ``sklearn.model_selection._validation._fit_and_score`` does, and return what it returns."""
         from sklearn.base import clone
-        from sklearn.model_selection._validation import _fit_and_score
 
         parameters = options.get("parameters")
+        known = self._candidates.get(id(parameters))
         if parameters is not None:
-            estimator = estimator.set_params(**clone(parameters, safe=False))
             options["parameters"] = _Set(parameters)
-        task = self._task_key(estimator, X, y, options)
+            if known is None:
+                estimator = estimator.set_params(**clone(parameters, safe=False))
+        candidate = known[1] if known is not None else self._look_at(estimator)
+        # Where it is known, it is set up from the candidate's own pattern, and only if it has to be.
+        task = self._task_key(candidate, X, y, options)
         results = self._results_of(X, y) if task is not None else None
-        if task is not None and results is not None and (known := results.get(task.digest)) is not None:
+        if task is not None and results is not None and (scores := results.get(task.digest)) is not None:
             with self._lock:
                 self.counts.tasks_loaded += 1
-            return known
+            return scores
         own = task is not None and task.own and results is not None
-        before = clone(estimator) if own else None
-        fold = _fold(options)
-        tokens = [(fold, token) for token, _ in self._shared(estimator, fold)]
+        before = clone(candidate.pattern or estimator) if own else None
         draws = Draws()
         opened: tuple[Any, ...] = ()
         if own:
@@ -125,13 +150,11 @@ class Session:
         begun_ns = time.perf_counter_ns()
         try:
             with self.sharing.task():
-                result = _fit_and_score(estimator, X, y, **options)
+                result = self._run(estimator, candidate, X, y, options)
         finally:
             elapsed_ns = time.perf_counter_ns() - begun_ns
             if own:
                 opened = OPENED.end(ignored=self.sharing.folders)
-            self._release(tokens)
-            unshare(estimator)
         with self._lock:
             self.counts.tasks_computed += 1
         kept = results is not None and task is not None and not opened and not draws.any()
@@ -139,30 +162,113 @@ class Session:
             results.add(task.digest, result, elapsed_ns)  # type: ignore[union-attr]
         return result
 
-    def _shared(self, estimator: Any, fold: bytes) -> list[tuple[bytes, Any]]:
-        """Make the steps of an estimator shared ones; return their tokens."""
-        found = list(self._tokens(estimator))
-        for token, step in found:
-            share(step, self.sharing, (fold, token))
-        return found
+    def _run(self, estimator: Any, candidate: _Candidate, X: Any, y: Any, options: dict[str, Any]) -> Any:
+        """Fit and score with shared steps, or where these are done already, the predictor alone."""
+        from sklearn.base import clone
+        from sklearn.model_selection._validation import _fit_and_score
 
-    def _tokens(self, estimator: Any) -> Iterator[tuple[bytes, Any]]:
-        """Yield (token, step); steps with equal tokens compute the same on one fold.
+        fold = content(np.asarray(options["train"]))
+        owners = [(fold, token) for token in candidate.tokens]
+        try:
+            tail = candidate.tail
+            if tail is not None and suits(tail, options):
+                given = self._given(candidate, owners, X, y, options)
+                if given is not None:
+                    self.counts.shared += 1
+                    return fit_tail(tail, given, X, y, options)
+            if candidate.pattern is not None:
+                estimator = clone(candidate.pattern)
+            self._share(estimator, candidate, owners)
+            try:
+                return _fit_and_score(estimator, X, y, **options)
+            finally:
+                # Whoever was shown it may hold on to it.
+                unshare(estimator)
+        finally:
+            self._release(owners)
+
+    def _share(self, estimator: Any, candidate: _Candidate, owners: list[tuple[bytes, bytes]]) -> bool:
+        """Make the steps of an estimator shared ones; tell whether all are."""
+        found = list(shareable(estimator))
+        return all(
+            # A list, since each step is to be shared, whatever the ones before it are.
+            [  # noqa: C419
+                share(step, self.sharing, owner, signed) and signed is not None
+                for (_, step), owner, signed in zip(found, owners, candidate.steps)
+            ]
+        )
+
+    def _given(
+        self,
+        candidate: _Candidate,
+        owners: list[tuple[bytes, bytes]],
+        X: Any,
+        y: Any,
+        options: dict[str, Any],
+    ) -> Given | None:
+        """Return what the predictor is given where an earlier task has made all of it, else None."""
+        from sklearn.base import clone
+
+        if not owners:
+            return None
+        test = content(np.asarray(options["test"]))
+        key = combine("given", owners[0][0], test, *candidate.tokens, candidate.prefix)
+        with self._lock:
+            seen = self._seen[key]
+            self._seen[key] += 1
+        if seen == 0:
+            return None
+        entry, mine = self.memo.claim(key, owners[-1])
+        if not mine:
+            return entry.value if entry.wait() else None
+        given = None
+        try:
+            whole = clone(candidate.pattern)
+            if self._share(whole, candidate, owners):
+                with self.sharing.computing_nothing():
+                    given = given_by(whole, X, y, options)
+        except Exception:
+            # Something has to be computed after all, or fails: let it, where scikit-learn expects it.
+            given = None
+        finally:
+            # A prefix that cannot be shared is not tried again: others find that there is nothing.
+            entry.settle(given, found=given is not None)
+        return given
+
+    def _look_at(self, estimator: Any, *, apart: bool = False) -> _Candidate:
+        """Sign an estimator and its steps. Steps with equal tokens compute the same on one fold.
 
         Tokens only say how long a value is to be held. What may be shared is decided by what is really given.
+
+        Args:
+            estimator: with its parameters set.
+            apart: whether nobody will ever fit it.
         """
         above: dict[str, bytes] = {}
+        steps = []
         for path, step in shareable(estimator):
             signed = self.signing.step(step, type(step))
             before = [token for other, token in above.items() if _feeds(other, path)]
-            token = combine("token", path.encode(), signed.digest if signed else b"", *before)
-            above[path] = token
-            yield token, step
+            above[path] = combine("token", path.encode(), signed.digest if signed else b"", *before)
+            steps.append(signed)
+        try:
+            whole = self.signing.value(estimator) if self.shelf is not None else None
+        except MileError:
+            whole = None
+        tail, prefix = tail_of(estimator) if apart else None, b""
+        if tail is not None:
+            try:
+                # The containers of the steps have parameters too, such as weights.
+                prefix = self.signing.value(estimator.steps[:-1]).digest
+            except MileError:
+                tail = None
+        tokens = tuple(above.values())
+        return _Candidate(tokens, tuple(steps), whole, tail, prefix, estimator if apart else None)
 
-    def _release(self, tokens: list[tuple[bytes, bytes]]) -> None:
+    def _release(self, owners: list[tuple[bytes, bytes]]) -> None:
         done = []
         with self._lock:
-            for fold, token in tokens:
+            for fold, token in owners:
                 left = self._left.get((fold, token), self._expected.get(token, 1)) - 1
                 self._left[fold, token] = left
                 if left <= 0:
@@ -170,9 +276,10 @@ class Session:
         for owner in done:
             self.memo.release(owner)
 
-    def _task_key(self, estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> _Task | None:
+    def _task_key(self, candidate: _Candidate, X: Any, y: Any, options: dict[str, Any]) -> _Task | None:
         """Return the signature of what a task returns; None where it cannot be kept."""
-        if self.shelf is None or options.get("return_estimator") or options.get("return_parameters"):
+        signed = candidate.whole
+        if signed is None or options.get("return_estimator") or options.get("return_parameters"):
             return None
         if getattr(options.get("caller"), "_skl_callbacks", None) or options.get("verbose", 0) > 1:
             # Somebody wants to see every fit.
@@ -180,7 +287,6 @@ class Session:
         from sklearn import get_config
 
         try:
-            signed = self.signing.value(estimator)
             scorer = self._once(options.get("scorer"))
             given = [
                 self._content(value)
@@ -229,12 +335,6 @@ class _Set(dict[str, Any]):
 
     def __sklearn_clone__(self) -> dict[str, Any]:
         return {}
-
-
-def _fold(options: dict[str, Any]) -> bytes:
-    import numpy as np
-
-    return content(np.asarray(options["train"]))
 
 
 def _feeds(one: str, other: str) -> bool:

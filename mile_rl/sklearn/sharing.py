@@ -56,6 +56,10 @@ class Made(NamedTuple):
     compute_ns: int
 
 
+class NotMade(Exception):
+    """A value was asked for that nobody has made yet."""
+
+
 class _Asked(NamedTuple):
     """The key of a call's value, and the signature of the step that is in it."""
 
@@ -91,6 +95,20 @@ class Sharing:
         self._local.made_ns = 0
         yield
 
+    @contextmanager
+    def computing_nothing(self) -> Iterator[None]:
+        """Have calls of steps on this thread raise :class:`NotMade` where something would be computed."""
+        self._local.computes = False
+        try:
+            yield
+        finally:
+            self._local.computes = True
+
+    def _computing(self) -> None:
+        if not getattr(self._local, "computes", True):
+            raise NotMade
+        self.counts.computed += 1
+
     def call(
         self, link: Link, method: str, plain: Callable[..., Any], step: Any, args: Any, kwargs: Any
     ) -> Any:
@@ -98,19 +116,22 @@ class Sharing:
         asked = self._key(link, method, step, args, kwargs)
         if asked is None:
             link.fitted = None if method != "transform" else link.fitted
-            self.counts.computed += 1
+            self._computing()
             return plain(step, *args, **kwargs)
         key = asked.key
         entry, mine = self.memo.claim(key, link.owner)
         if mine:
             made = self._loaded(key, entry)
+            if made is None and not getattr(self._local, "computes", True):
+                self.memo.withdraw(key, entry)
+                raise NotMade
             if made is None:
                 return self._make(link, method, plain, step, args, kwargs, asked, entry)
         elif entry.wait():
             made = entry.value
             self.counts.shared += 1
         else:
-            self.counts.computed += 1
+            self._computing()
             return plain(step, *args, **kwargs)
         self._passed(made.compute_ns)
         return _adopt(link, method, step, made, key)
@@ -126,7 +147,7 @@ class Sharing:
                 output = vars(step).get("_sklearn_output_config")
                 about = Signed(combine("fitted", link.fitted, repr(output).encode()), link.own)
             else:
-                signed = self.signing.step(step, link.kind)
+                signed = link.signed_as(step) or self.signing.step(step, link.kind)
                 if signed is None:
                     return None
                 about = signed
@@ -169,7 +190,7 @@ class Sharing:
             OPENED.begin()
         opened: tuple[Any, ...] = ()
         made: Made | None = None
-        self.counts.computed += 1
+        self._computing()
         try:
             begun_ns = time.perf_counter_ns()
             try:

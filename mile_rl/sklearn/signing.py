@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from typing import Any, NamedTuple
 
@@ -117,6 +118,7 @@ def _is_own(code: Any) -> bool:
     return origin_of_name(getattr(code, "__module__", None) or getattr(code, "__name__", "")) == "own"
 
 
-def _parameters(kind: type) -> set[str]:
+@functools.lru_cache(maxsize=1024)
+def _parameters(kind: type) -> frozenset[str]:
     names = getattr(kind, "_get_param_names", None)
-    return set(names()) if names is not None else set()
+    return frozenset(names()) if names is not None else frozenset()

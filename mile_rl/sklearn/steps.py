@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterator
 from types import FunctionType
 from typing import Any, Protocol
 
-from mile_rl.sklearn.signing import OURS
+from mile_rl.sklearn.signing import OURS, PASSING, Signed
 
 _METHODS = ("fit", "fit_transform", "transform")
 
@@ -33,6 +33,8 @@ class Link:
         session: who answers its calls.
         kind: its class, as the person wrote it.
         owner: on whose behalf its results are held.
+        signed: its signature, if that is known.
+        before: what it was made of when it was signed.
 
     Attributes:
         fitted: the key of its fit; None where that is not shared.
@@ -40,24 +42,38 @@ class Link:
         busy: whether its own class is at work, which calls other methods of itself.
     """
 
-    __slots__ = ("busy", "fitted", "kind", "own", "owner", "session")
+    __slots__ = ("before", "busy", "fitted", "kind", "own", "owner", "session", "signed")
 
-    def __init__(self, session: Sharer, kind: type, owner: Hashable) -> None:
+    def __init__(
+        self, session: Sharer, kind: type, owner: Hashable, signed: Signed | None, before: dict[str, Any]
+    ) -> None:
         self.session = session
         self.kind = kind
         self.owner = owner
+        self.signed = signed
+        self.before = before
         self.fitted: bytes | None = None
         self.own = True
         self.busy = False
 
+    def signed_as(self, step: Any) -> Signed | None:
+        """Return the step's signature if it is known, and still is what it was when it was signed."""
+        if self.signed is None:
+            return None
+        now = [(name, value) for name, value in vars(step).items() if name not in PASSING]
+        before = self.before
+        same = len(now) == len(before) and all(before.get(name, now) is value for name, value in now)
+        return self.signed if same else None
 
-def share(step: Any, session: Sharer, owner: Hashable) -> bool:
+
+def share(step: Any, session: Sharer, owner: Hashable, signed: Signed | None = None) -> bool:
     """Make a step a shared one, in place; tell whether that is possible.
 
     Args:
         step: an estimator that is not fitted yet and belongs to the caller alone.
         session: who is to answer its calls.
         owner: on whose behalf its results are held.
+        signed: its signature, if that is known.
     """
     kind = type(step)
     if OURS in vars(step) or getattr(step, "_skl_callbacks", None):
@@ -66,7 +82,7 @@ def share(step: Any, session: Sharer, owner: Hashable) -> bool:
         step.__class__ = _shared_class(kind)  # type: ignore[arg-type]
     except TypeError:
         return False
-    vars(step)[OURS] = Link(session, kind, owner)
+    vars(step)[OURS] = Link(session, kind, owner, signed, dict(vars(step)))
     return True
 
 

@@ -191,7 +191,8 @@ CASES = {
 class TestPipelines:
     def test_results_are_scikit_learns(self, case):
         estimator, grid, data = CASES[case]
-        both(estimator, grid, data, cv=3, return_train_score=True, store=None)
+        for train_score in (True, False):
+            both(estimator, grid, data, cv=3, return_train_score=train_score, store=None)
 
     def test_results_are_scikit_learns_when_they_come_from_the_store(self, case):
         estimator, grid, data = CASES[case]
