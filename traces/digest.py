@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import xxhash
 
 from mile_rl.workflows.edits import Edit
@@ -20,22 +22,22 @@ def history_digest(history: History) -> int:
     state = xxhash.xxh3_128(f"history {SCHEMA_VERSION} ".encode())
     state.update(object_text([*fields, dict(history.facts), len(history.iterations)]).encode())
     for iteration in history.iterations:
-        record = [
-            [getattr(iteration, name) for name in _ITERATION_FIELDS],
+        record = (
+            _iteration_fields(iteration),
             dict(iteration.metrics),
-            [[getattr(edit, name) for name in _EDIT_FIELDS] for edit in iteration.edits],
-            [[getattr(component, name) for name in _COMPONENT_FIELDS] for component in iteration.components],
-        ]
+            [_edit_fields(edit) for edit in iteration.edits],
+            [_component_fields(component) for component in iteration.components],
+        )
         state.update(object_text(record).encode())
     return state.intdigest()
 
 
 _HISTORY_FIELDS = tuple(name for name in History.__slots__ if name not in ("iterations", "facts"))
-_ITERATION_FIELDS = tuple(
-    name for name in Iteration.__slots__ if name not in ("components", "edits", "metrics")
+_iteration_fields = attrgetter(
+    *(name for name in Iteration.__slots__ if name not in ("components", "edits", "metrics"))
 )
-_EDIT_FIELDS = Edit.__slots__
-_COMPONENT_FIELDS = ("name", "operator", "category", "compute_ns", "size_bytes")
+_edit_fields = attrgetter(*Edit.__slots__)
+_component_fields = attrgetter("name", "operator", "category", "compute_ns", "size_bytes")
 
 
 class TraceDigest:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -75,23 +75,18 @@ class TraceWriter:
         ordinal = self._histories
         self._histories += 1
         self._digest.add(history)
-        self._tables["histories"].add(_history_row(ordinal, history))
+        tables = self._tables
+        tables["histories"].add([_history_row(ordinal, history)])
         for iteration in history.iterations:
-            self._tables["iterations"].add(_iteration_row(ordinal, iteration))
-            self._add_components(ordinal, iteration)
-            for edit in iteration.edits:
-                self._tables["edits"].add(_edit_row(ordinal, iteration.index, edit))
-
-    def _add_components(self, ordinal: int, iteration: Iteration) -> None:
-        positions: dict[str, int] = {}
-        add, add_edge = self._tables["components"].add, self._tables["dag"].add
-        for position, component in enumerate(iteration.components):
-            add(_component_row(ordinal, iteration.index, position, component))
-            for parent in component.parents:
-                if parent not in positions:
-                    raise ValueError(f"component {component.name!r} stands before its parent {parent!r}")
-                add_edge((ordinal, iteration.index, positions[parent], position))
-            positions[component.name] = position
+            tables["iterations"].add([_iteration_row(ordinal, iteration)])
+            tables["edits"].add([_edit_row(ordinal, iteration.index, edit) for edit in iteration.edits])
+            tables["components"].add(
+                [
+                    _component_row(ordinal, iteration.index, position, component)
+                    for position, component in enumerate(iteration.components)
+                ]
+            )
+            tables["dag"].add(_edge_rows(ordinal, iteration))
 
     def add_source(self, record: Mapping[str, Any]) -> None:
         """Remember in the manifest what was mined: name, place, counts, bad rows by cause."""
@@ -130,9 +125,9 @@ class _TableWriter:
         self._waiting: list[tuple[Any, ...]] = []
         self._file: pq.ParquetWriter = pq.ParquetWriter(self.partial, self._schema, compression="zstd")
 
-    def add(self, row: tuple[Any, ...]) -> None:
-        """Take one row, its values in the order of the table's columns."""
-        self._waiting.append(row)
+    def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take some rows, their values in the order of the table's columns."""
+        self._waiting.extend(rows)
         if len(self._waiting) >= _BATCH_ROWS:
             self._flush()
 
@@ -205,6 +200,18 @@ def _component_row(ordinal: int, iteration: int, position: int, component: Compo
         component.compute_ns,
         component.size_bytes,
     )
+
+
+def _edge_rows(ordinal: int, iteration: Iteration) -> list[tuple[Any, ...]]:
+    positions: dict[str, int] = {}
+    rows: list[tuple[Any, ...]] = []
+    for position, component in enumerate(iteration.components):
+        for parent in component.parents:
+            if parent not in positions:
+                raise ValueError(f"component {component.name!r} stands before its parent {parent!r}")
+            rows.append((ordinal, iteration.index, positions[parent], position))
+        positions[component.name] = position
+    return rows
 
 
 def _edit_row(ordinal: int, iteration: int, edit: Edit) -> tuple[Any, ...]:
