@@ -126,7 +126,7 @@ def foresee_last(project: Project, *, workflow: str | None = None, top: int = 3)
     if not project.settings.catalog and not (project.home / "catalog.db").exists():
         raise nothing
     with opened(project) as catalog:
-        last = next(iter(catalog.iterations(workflow, limit=1)), None)
+        last = _latest(catalog, workflow)
         if last is None:
             known = catalog.workflows()
             if not known:
@@ -162,6 +162,19 @@ def foresee(
         return _foresight(prepared.catalog, prepared.workflow, top=top, prepared=prepared)
     finally:
         prepared.close()
+
+
+def _latest(catalog: Catalog, workflow: str | None) -> Iteration | None:
+    """Return the latest iteration; unless a workflow is named, none that only asked what if."""
+    if workflow is not None:
+        return next(iter(catalog.iterations(workflow, limit=1)), None)
+    before: int | None = None
+    while found := catalog.iterations(limit=50, before=before):
+        for one in found:
+            if not one.record.workflow.endswith(versions.WHAT_IF):
+                return one
+        before = found[-1].id
+    return None
 
 
 def ranked(chances: Mapping[Any, float]) -> list[tuple[Any, float]]:
@@ -236,7 +249,7 @@ def _remember(catalog: Catalog, workflow: str, memory: PersonMemory) -> int:
 
 def _latest_of_others(catalog: Catalog, workflow: str) -> dict[str, int]:
     """Return how many iterations to read of each other workflow: the latest of all, ``MOST_OTHERS`` together."""
-    names = [name for name in catalog.workflows() if name != workflow]
+    names = [name for name in catalog.workflows() if name != workflow and not name.endswith(versions.WHAT_IF)]
     latest: Iterable[Iteration] = (
         iteration for name in names for iteration in catalog.iterations(name, limit=MOST_OTHERS)
     )

@@ -20,6 +20,9 @@ from mile_rl.workflows.version import VersionNode
 
 _LONGEST_TEXT = 200
 
+WHAT_IF = " (what-if)"
+"""Behind a workflow's name: what `mile try` ran of it, which is no part of the person's own history."""
+
 
 def workflow_key(flow: Flow[..., Any], root: Path) -> str:
     """Return what a workflow is called in its project's catalog: its name, and its file where these differ.

@@ -268,4 +268,6 @@ def _project(flow: Flow[..., Any]) -> Project:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)

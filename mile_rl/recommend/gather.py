@@ -32,9 +32,6 @@ LARGEST_LOOK = 64_000_000
 MOST_LABELS = 20_000
 """So many labels are looked at to count the classes."""
 
-WHAT_IF = " (what-if)"
-"""Behind the workflow's name: what was tried and is no part of the person's own history."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
@@ -204,9 +201,9 @@ def _scan(flow: Flow[..., Any]) -> Scan | None:
 def what_if_key(prepared: Prepared) -> str:
     """Return the key in the catalog of what was tried of a workflow."""
     if not prepared.source:
-        return f"{prepared.workflow}{WHAT_IF}"
+        return f"{prepared.workflow}{versions.WHAT_IF}"
     name = prepared.dag.workflow
-    return f"{prepared.workflow if ':' in prepared.workflow else f'{name}.py:{name}'}{WHAT_IF}"
+    return f"{prepared.workflow if ':' in prepared.workflow else f'{name}.py:{name}'}{versions.WHAT_IF}"
 
 
 def _past(prepared: Prepared) -> list[Past]:
@@ -251,7 +248,7 @@ def _one(catalog: Catalog, iteration: Iteration, learners: Sequence[Mapping[str,
         edits=record.edits,
         parent=record.parent,
         waited_ns=record.waited_ns,
-        what_if=record.workflow.endswith(WHAT_IF),
+        what_if=record.workflow.endswith(versions.WHAT_IF),
     )
 
 

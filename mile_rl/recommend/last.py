@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mile_rl.engine.history import opened
 from mile_rl.engine.project import find
+from mile_rl.engine.versions import WHAT_IF
 from mile_rl.errors import StoreError
-from mile_rl.recommend.gather import WHAT_IF
 
 
 def last_target(start: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import linecache
+import shlex
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -16,11 +17,11 @@ from mile_rl.engine.execute import Progress
 from mile_rl.engine.iteration import Done, run
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import Report
+from mile_rl.engine.versions import WHAT_IF
 from mile_rl.recommend import journal
 from mile_rl.recommend.advise import Advice, digest_of
 from mile_rl.recommend.base import Recommendation
 from mile_rl.recommend.errors import RecommendError
-from mile_rl.recommend.gather import WHAT_IF
 from mile_rl.recommend.rewrite import apply
 from mile_rl.workflows.flow import Flow
 
@@ -142,10 +143,9 @@ def difference(before: str, after: str, name: str) -> str:
 def command_of(advice: Advice, chosen: Recommendation) -> str:
     """Return the command that runs the workflow with a change made."""
     given = {**advice.arguments, **chosen.change.arguments}
-    listed = "".join(f" {name}={value}" for name, value in given.items())
     name = Path(advice.source).name
     target = f"{name}:{advice.name}" if ":" in advice.workflow else name
-    return f"mile run {target}{listed}"
+    return shlex.join(["mile", "run", target, *(f"{name}={value}" for name, value in given.items())])
 
 
 @contextlib.contextmanager
