@@ -77,3 +77,11 @@ def test_what_cannot_be_done_is_a_clear_line_and_exit_code_1(mile, arguments, me
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_was_only_tried_is_no_part_of_what_is_predicted(ran):
+    before = told(ran("predict", "--json"))
+    said = told(ran("recommend", "small.py", "C=20", "--stage", "learn", "--json"))["recommendations"]
+    number = next(at for at, one in enumerate(said, start=1) if "C" in one["change"]["arguments"])
+    assert ran("try", str(number)).exit_code == 0
+    assert told(ran("predict", "--json")) == before
