@@ -13,7 +13,7 @@ from mile_rl.errors import SettingsError
 from mile_rl.policies import observation
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.outlook import NOTHING, RETURN, Outlook
-from mile_rl.policies.replan import replan
+from mile_rl.policies.replan import Replanner
 from mile_rl.policies.value import (
     Bools,
     Floats,
@@ -74,10 +74,21 @@ class View:
         settings: the constants.
     """
 
-    __slots__ = ("chance", "depth", "lineage_edit", "nothing", "outlook", "own_edit", "returning", "takers")
+    __slots__ = (
+        "chance",
+        "depth",
+        "lineage_edit",
+        "nothing",
+        "outlook",
+        "own_edit",
+        "replan",
+        "returning",
+        "takers",
+    )
 
     def __init__(self, outlook: Outlook, settings: ExpectedSettings) -> None:
         self.outlook = outlook
+        self.replan = Replanner()
         self.chance = chances(outlook.p, outlook.kind, RETURN, settings.return_weight)
         self.nothing = float(self.chance[outlook.kind == NOTHING].sum())
         self.returning = float(self.chance[outlook.kind == RETURN].sum())
@@ -209,7 +220,7 @@ def _appraise(
 ) -> None:
     outlook = view.outlook
     appraise(
-        replan,
+        view.replan,
         outlook.compute_ns,
         _loads(outlook, place, rows),
         outlook.output_node,
@@ -278,7 +289,7 @@ def room_for(
     if len(victims) > 1:
         outlook = view.outlook
         displaced_ns = displaced_worth(
-            replan,
+            view.replan,
             outlook.compute_ns,
             _loads(outlook, appraised.place, (*appraised.rows, candidate)),
             outlook.output_node,

@@ -1,13 +1,22 @@
 """The least cost of an iteration, for the many small questions that valuing artifacts asks.
 
-The same minimum as ``mile_rl.planner.solve`` (a test compares them), without plan, proof and checks: most
-questions are answered by walking up from what is requested; only where loading something takes longer than
-the computation of its own node is there a real choice, left to Dinic's algorithm.
+The same minimum as ``mile_rl.planner.solve`` (a test compares them), without plan, proof and checks:
+
+1. walking up from what is requested tells what has to be computed in any case, and what is offered for loading
+   at the edge of that;
+2. an offer that takes no longer than the computation of its own node is taken: whatever stands above the node,
+   computing it costs at least its own time;
+3. where an offer takes longer, both ways are followed to their ends; where that branches too often, Dinic's
+   algorithm decides.
+
+Most questions are asked anew with one artifact less; then step 1 goes on from where it was.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +26,188 @@ from mile_rl.planner.dinic import Network
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int32]
 Bools = npt.NDArray[np.bool_]
+
+MOST_ENDS = 8
+"""So many ways are followed to their ends before Dinic's algorithm is asked."""
+
+
+@dataclass(slots=True)
+class _Way:
+    """Where walking up has come to: what is computed, what is wanted, and what the rest costs by its nodes."""
+
+    wanted: set[int]
+    forced: set[int]
+    edge: dict[int, float]
+    cost: float
+
+
+class Replanner:
+    """Answers what an iteration costs at least; remembers the graph, and the last answer to go on from.
+
+    Not for use from several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._graph: tuple[Indices, Indices, Indices] | None = None
+        self._node_of: list[int] = []
+        self._takes: list[list[int]] = []
+        self._compute: list[float] = []
+        self._load: list[float] = []
+        self._asked: tuple[Floats, Floats, Bools] | None = None
+        self._way: _Way | None = None
+
+    def __call__(
+        self,
+        compute_ns: Floats,
+        load_ns: Floats,
+        output_node: Indices,
+        take_ptr: Indices,
+        take_output: Indices,
+        requested: Bools,
+        loaded: Bools,
+    ) -> float:
+        """Return the least cost of getting the requested outputs; see ``mile_rl.policies.value``.
+
+        Args:
+            compute_ns: float64[n], whole numbers.
+            load_ns: float64[m], whole numbers; negative where an output cannot be loaded.
+            output_node: int32[m].
+            take_ptr: int32[n + 1].
+            take_output: int32[k].
+            requested: bool[m].
+            loaded: bool[m], overwritten with what that plan loads.
+        """
+        loaded[:] = False
+        removed = self._removed(compute_ns, load_ns, output_node, take_ptr, take_output, requested)
+        if removed >= 0:
+            kept_ns, self._load[removed] = self._load[removed], -1.0
+            answer = self._best(self._without(removed), loaded)
+            self._load[removed] = kept_ns
+            return answer
+        self._take_up(compute_ns, load_ns, output_node, take_ptr, take_output)
+        self._way = self._walk(_Way(set(), set(), {}, 0.0), np.flatnonzero(requested).tolist())
+        self._asked = (compute_ns.copy(), load_ns.copy(), requested.copy())
+        return self._best(self._way, loaded)
+
+    def _take_up(
+        self,
+        compute_ns: Floats,
+        load_ns: Floats,
+        output_node: Indices,
+        take_ptr: Indices,
+        take_output: Indices,
+    ) -> None:
+        if self._graph is None or any(
+            new is not old for new, old in zip((output_node, take_ptr, take_output), self._graph)
+        ):
+            self._graph = (output_node, take_ptr, take_output)
+            self._node_of = output_node.tolist()
+            starts, taken = take_ptr.tolist(), take_output.tolist()
+            self._takes = [taken[low:high] for low, high in pairwise(starts)]
+        self._compute, self._load = compute_ns.tolist(), load_ns.tolist()
+
+    def _removed(self, compute_ns: Floats, load_ns: Floats, *graph_and_requested: Indices | Bools) -> int:
+        """Return which one output cannot be loaded any more since the last answer, -1 for another question."""
+        if self._asked is None or self._way is None or self._graph is None:
+            return -1
+        *graph, requested = graph_and_requested
+        if any(new is not old for new, old in zip(graph, self._graph)):
+            return -1
+        before_compute, before_load, before_requested = self._asked
+        changed = np.flatnonzero(load_ns != before_load)
+        if (
+            changed.size != 1
+            or load_ns[changed[0]] >= 0
+            or not np.array_equal(requested, before_requested)
+            or not np.array_equal(compute_ns, before_compute)
+        ):
+            return -1
+        return int(changed[0])
+
+    def _without(self, output: int) -> _Way:
+        """Go on from the last answer with an output that cannot be loaded any more."""
+        assert self._way is not None
+        way = self._way
+        if output not in way.wanted or self._node_of[output] in way.forced:
+            return way
+        return self._walk(way, [], self._node_of[output])
+
+    def _walk(self, way: _Way, stack: list[int], forced: int = -1) -> _Way:
+        """Walk up from where a way has come to.
+
+        Args:
+            way: left as it is.
+            stack: outputs that are wanted besides.
+            forced: a node that is computed besides, -1 for none.
+        """
+        node_of, takes, load, compute = self._node_of, self._takes, self._load, self._compute
+        wanted, computed, edge, cost = set(way.wanted), set(way.forced), dict(way.edge), way.cost
+        if forced >= 0:
+            computed.add(forced)
+            cost += compute[forced]
+            edge.pop(forced, None)
+            stack = [*stack, *takes[forced]]
+        while stack:
+            output = stack.pop()
+            if output in wanted:
+                continue
+            wanted.add(output)
+            node = node_of[output]
+            if node in computed:
+                continue
+            if load[output] < 0:
+                computed.add(node)
+                cost += compute[node]
+                edge.pop(node, None)
+                stack.extend(takes[node])
+            else:
+                edge[node] = edge.get(node, 0.0) + load[output]
+        return _Way(wanted, computed, edge, cost)
+
+    def _settle(self, way: _Way, loaded: Bools) -> float | None:
+        """Return what a way costs where every offer is worth taking, None where one may not be."""
+        compute = self._compute
+        total = way.cost
+        for node, load_ns in way.edge.items():
+            if load_ns > compute[node]:
+                return None
+            total += load_ns
+        self._mark(way, loaded)
+        return total
+
+    def _mark(self, way: _Way, loaded: Bools) -> None:
+        node_of, edge = self._node_of, way.edge
+        loaded[[output for output in way.wanted if node_of[output] in edge]] = True
+
+    def _best(self, start: _Way, loaded: Bools) -> float:
+        """Return the least cost from where a way has come to."""
+        total = self._settle(start, loaded)
+        if total is not None:
+            return total
+        best, best_way, ends = math.inf, start, 0
+        open_ways: list[tuple[_Way, frozenset[int]]] = [(start, frozenset())]
+        while open_ways:
+            way, taken = open_ways.pop()
+            dear = next(
+                (n for n, load_ns in way.edge.items() if load_ns > self._compute[n] and n not in taken), -1
+            )
+            if dear >= 0:
+                open_ways += [(way, taken | {dear}), (self._walk(way, [], dear), taken)]
+                continue
+            total = way.cost + sum(way.edge.values())
+            if total < best:
+                best, best_way = total, way
+            ends += 1
+            if ends + len(open_ways) > MOST_ENDS:
+                return self._by_cut(start, loaded)
+        self._mark(best_way, loaded)
+        return best
+
+    def _by_cut(self, start: _Way, loaded: Bools) -> float:
+        offers = [output for output in start.wanted if self._node_of[output] in start.edge]
+        cost, chosen = _cut(self._compute, self._load, self._node_of, self._takes, start.forced, offers)
+        loaded[chosen] = True
+        return start.cost + cost
 
 
 def replan(
@@ -28,58 +219,15 @@ def replan(
     requested: Bools,
     loaded: Bools,
 ) -> float:
-    """Return the least cost of getting the requested outputs; see ``mile_rl.policies.value``.
-
-    Args:
-        compute_ns: float64[n], whole numbers.
-        load_ns: float64[m], whole numbers; negative where an output cannot be loaded.
-        output_node: int32[m].
-        take_ptr: int32[n + 1].
-        take_output: int32[k].
-        requested: bool[m].
-        loaded: bool[m], overwritten with what that plan loads.
-    """
-    loaded[:] = False
-    load: list[float] = load_ns.tolist()
-    node_of: list[int] = output_node.tolist()
-    starts: list[int] = take_ptr.tolist()
-    taken: list[int] = take_output.tolist()
-    wanted: set[int] = set()
-    forced: set[int] = set()
-    stack: list[int] = np.flatnonzero(requested).tolist()
-    while stack:
-        output = stack.pop()
-        if output in wanted:
-            continue
-        wanted.add(output)
-        node = node_of[output]
-        if load[output] < 0 and node not in forced:
-            forced.add(node)
-            stack.extend(taken[starts[node] : starts[node + 1]])
-    compute: list[float] = compute_ns.tolist()
-    total = sum([compute[node] for node in forced])
-    edge: dict[int, float] = {}
-    offers: list[int] = []
-    for output in wanted:
-        node = node_of[output]
-        if node not in forced:
-            edge[node] = edge.get(node, 0.0) + load[output]
-            offers.append(output)
-    if all(load_sum <= compute[node] for node, load_sum in edge.items()):
-        # Whatever stands above a node, computing it costs at least its own time.
-        loaded[offers] = True
-        return total + sum(edge.values())
-    cost, chosen = _cut(compute, load, node_of, starts, taken, forced, offers)
-    loaded[chosen] = True
-    return total + cost
+    """Answer one question with a fresh :class:`Replanner`."""
+    return Replanner()(compute_ns, load_ns, output_node, take_ptr, take_output, requested, loaded)
 
 
 def _cut(
     compute: list[float],
     load: list[float],
     node_of: list[int],
-    starts: list[int],
-    taken: list[int],
+    takes: list[list[int]],
     forced: set[int],
     offers: list[int],
 ) -> tuple[float, list[int]]:
@@ -101,7 +249,7 @@ def _cut(
         if key < 0:
             node = ~key
             network.add_arc(at, network.SINK, int(compute[node]))
-            for output in taken[starts[node] : starts[node + 1]]:
+            for output in takes[node]:
                 if node_of[output] not in forced:
                     network.add_arc(at, reach(output))
         elif all_loads[node_of[key]] <= compute[node_of[key]]:

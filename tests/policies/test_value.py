@@ -9,7 +9,7 @@ from policy_contract import artifact
 
 from mile_rl.policies import Budget
 from mile_rl.policies.outlook import EDIT, NOTHING, RETURN
-from mile_rl.policies.replan import replan
+from mile_rl.policies.replan import Replanner, replan
 from mile_rl.policies.room import make_room
 from mile_rl.policies.value import appraise, chances, choose_victims, displaced_worth, worths
 
@@ -27,7 +27,7 @@ def appraised(outlook, load_ns, place, *, everything=True):
     value, survival, reuse = (np.full(rows, -1.0) for _ in range(3))
     cost = np.full(outlook.scenarios, -1.0)
     appraise(
-        replan,
+        Replanner(),
         outlook.compute_ns,
         load_ns,
         *graph_of(outlook),
@@ -76,6 +76,29 @@ def test_replanning_costs_what_the_planner_says_and_loads_what_it_costs(seed):
         assert not np.any(loaded & ~offered)
         # With nothing but what it says it loads, it is as cheap.
         assert planned_ns(outlook, load_ns, j, held & loaded) == cost
+
+
+@settings(max_examples=150, deadline=None)
+@given(seed=SEEDS)
+def test_a_replanner_that_goes_on_from_its_last_answer_answers_the_same(seed):
+    rng, outlook, load_ns, place = drawn(seed, nodes=14)
+    held, going_on = held_by(outlook, place), Replanner()
+    arrays = (outlook.output_node, outlook.take_ptr, outlook.take_output)
+    for j in range(outlook.scenarios):
+        load = np.where(held & ~outlook.invalid[j][outlook.output_node], load_ns, -1.0)
+        loaded, other, fresh = (np.zeros(load.size, dtype=np.bool_) for _ in range(3))
+        going_on(outlook.compute_ns, load, *arrays, outlook.requested[j], loaded)
+        for output in rng.permutation(np.flatnonzero(load >= 0)):
+            less = load.copy()
+            less[output] = -1.0
+            cost = going_on(outlook.compute_ns, less, *arrays, outlook.requested[j], other)
+            assert cost == replan(outlook.compute_ns, less, *arrays, outlook.requested[j], fresh)
+            held_less = held.copy()
+            held_less[output] = False
+            assert cost == planned_ns(outlook, load_ns, j, held_less)
+            assert planned_ns(outlook, load_ns, j, held_less & other) == cost
+        if rng.random() < 0.3:
+            outlook.compute_ns[rng.integers(outlook.nodes)] += 500  # measured anew, in place
 
 
 @settings(max_examples=100, deadline=None)
@@ -231,9 +254,9 @@ class TestByHand:
         worth, weight = value.copy(), np.ones(3)
         arrays = (outlook.compute_ns, load_ns, *graph_of(outlook), outlook.p)
         more = (outlook.alive, outlook.requested, place, cost, value, worth, weight)
-        assert displaced_worth(replan, *arrays, *more, victims) == 10 * S - MS
+        assert displaced_worth(Replanner(), *arrays, *more, victims) == 10 * S - MS
         victims[1] = False
-        assert displaced_worth(replan, *arrays, *more, victims) == value[0]
+        assert displaced_worth(Replanner(), *arrays, *more, victims) == value[0]
 
     def test_worth_goes_on_until_the_edit_or_the_end(self):
         value, survival = np.array([1e9, 1e9, 0.0]), np.array([0.5, 1.0, 0.0])
