@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments.outcome.data import Outcomes, read
+from experiments.outcome.data import FOLDS, Outcomes, read
 from experiments.outcome.evaluate import choose, fitted, judge, judge_splits, table, write
 from experiments.outcome.evidence import evidence
 from experiments.outcome.rows import OURS, ROWS
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 def _fit(data: Path, out: Path) -> str:
     outcomes = read(data)
     row, grid = ROWS[OURS]
-    settings = choose(row, grid, outcomes)
+    settings = choose(row, grid, outcomes, folds=range(FOLDS))
     facts = {
         "source": "error and runtime matrices of Oboe (Yang et al., KDD 2019) on OpenML datasets",
         "datasets": len(outcomes.names),
