@@ -96,7 +96,16 @@ def test_a_run_of_plain_python_loads_no_library_that_it_does_not_use(tmp_path, w
 
 
 @pytest.mark.parametrize(
-    "words", [("log",), ("store", "ls"), ("store", "info"), ("store", "verify")], ids=" ".join
+    "words",
+    [
+        ("log",),
+        ("store", "ls"),
+        ("store", "info"),
+        ("store", "verify"),
+        ("diff", "1", "1", "--html", "diff.html"),
+        ("report", "--no-recommend"),
+    ],
+    ids=" ".join,
 )
 def test_looking_at_what_was_done_loads_no_library_of_the_workflow(tmp_path, words):
     (tmp_path / ".mile").mkdir()
