@@ -19,7 +19,7 @@ from mile_rl.engine.prepare import Prepared, prepare
 from mile_rl.engine.project import Project, find
 from mile_rl.prediction.base import Prediction
 from mile_rl.prediction.model import TreePredictor
-from mile_rl.recommend import learners, nodes, parameters
+from mile_rl.recommend import learners, nodes, parameters, steps
 from mile_rl.recommend.base import Recommendation
 from mile_rl.recommend.candidate import Candidate
 from mile_rl.recommend.errors import RecommendError
@@ -175,6 +175,7 @@ def _candidates(state: State, model: OutcomeModel) -> list[Candidate]:
     found = [
         *learners.candidates(state, model, waiting, rng),
         *parameters.candidates(state, said, histories, waiting, rng),
+        *steps.candidates(state, said, histories, waiting, rng),
         *nodes.candidates(state, said, histories, waiting, rng),
     ]
     return without_doubles(found)

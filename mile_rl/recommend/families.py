@@ -213,8 +213,10 @@ def distance(own: Mapping[str, Any], known: Mapping[str, Any]) -> float:
         mine = own.get(name)
         if mine == value:
             continue
-        if mine is not None and _is_positive(mine) and _is_positive(value) and type(mine) is type(value):
-            total += abs(math.log10(float(mine) / float(value)))
+        if mine is not None and _is_positive(mine) and _is_positive(value):
+            # A number of rows and a share of them are two ways to say it, and no ratio compares them.
+            counted = name == "min_samples_split" and isinstance(mine, int) != isinstance(value, int)
+            total += 1.0 if counted else abs(math.log10(float(mine) / float(value)))
         elif isinstance(mine, int | float) and isinstance(value, int | float) and mine is not True:
             total += min(abs(float(mine) - float(value)), 1.0)
         else:

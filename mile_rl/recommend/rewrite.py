@@ -32,11 +32,16 @@ def other_class(scan: Scan, learner: Learner, configuration: Configuration) -> W
     )
     if local is not None:
         return {}, (call,)
-    line = f"from {family.module} import {family.class_name}\n"
+    return {}, (importing(scan, {family.class_name: family.module}), call)
+
+
+def importing(scan: Scan, wanted: Mapping[str, str]) -> Replacement:
+    """Return what adds imports to a file: name -> module."""
+    lines = "".join(f"from {module} import {name}\n" for name, module in wanted.items())
     place = scan.import_place()
     if place and scan.text[place - 1] != "\n":
-        line = "\n" + line.rstrip("\n")
-    return {}, (Replacement(start=place, old="", new=line), call)
+        lines = "\n" + lines.rstrip("\n")
+    return Replacement(start=place, old="", new=lines)
 
 
 def other_parameters(

@@ -35,6 +35,7 @@ class Learner:
         given: parameter -> constant that the code gives.
         bound: parameter -> the operator's parameter that it is bound to.
         written: parameter -> the text of each argument.
+        beside: the other classes of scikit-learn that the function makes.
         span: the whole call.
     """
 
@@ -44,6 +45,7 @@ class Learner:
     given: Mapping[str, Any] = field(default_factory=dict)
     bound: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
     span: Span
 
     def parameters(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class Learner:
             "class": self.class_name,
             "given": {name: value for name, value in self.given.items() if _is_json(value)},
             "bound": dict(self.bound),
+            "beside": list(self.beside),
         }
 
 
@@ -127,6 +130,35 @@ class Scan:
             ]
         return found
 
+    def made(self, function: str) -> list[str]:
+        """Return the classes of scikit-learn that a function and its helpers make, by their own names."""
+        found = []
+        for name in self._reached(function):
+            for call in ast.walk(self.functions[name]):
+                if isinstance(call, ast.Call) and (full := self.full_name(call)).startswith("sklearn."):
+                    last = full.rpartition(".")[2]
+                    if last[:1].isupper():
+                        found.append(last)
+        return list(dict.fromkeys(found))
+
+    def full_name(self, call: ast.Call) -> str:
+        """Return the dotted name of what is called, as far as imports tell it; "" where they do not."""
+        first, _, rest = ast.unparse(call.func).partition(".")
+        return self.imported.get(first, "") + (f".{rest}" if rest else "")
+
+    def pipeline_around(self, learner: Learner) -> ast.Call | None:
+        """Return the ``make_pipeline`` call whose last step a learner is, None where it is in none."""
+        for call in ast.walk(self.tree):
+            if (
+                isinstance(call, ast.Call)
+                and self.full_name(call) == "sklearn.pipeline.make_pipeline"
+                and call.args
+                and self.span(call.args[-1]).start == learner.span.start
+                and not any(isinstance(one, ast.Starred) for one in call.args)
+            ):
+                return call
+        return None
+
     def asked_of(self, functions: Iterator[str] | list[str]) -> frozenset[str]:
         """Return every attribute that these functions and their helpers ask of anything."""
         return frozenset(
@@ -180,9 +212,7 @@ class Scan:
 
     def _learner(self, function: str, call: ast.Call, own: set[str]) -> Learner | None:
         called = ast.unparse(call.func)
-        first, _, rest = called.partition(".")
-        full = self.imported.get(first, "") + (f".{rest}" if rest else "")
-        class_name = full.rpartition(".")[2]
+        class_name = self.full_name(call).rpartition(".")[2]
         if class_name not in ALIKE or call.args or any(keyword.arg is None for keyword in call.keywords):
             return None
         given: dict[str, Any] = {}
@@ -207,6 +237,7 @@ class Scan:
             given=given,
             bound=bound,
             written=written,
+            beside=tuple(name for name in self.made(function) if name != class_name),
             span=self.span(call),
         )
 

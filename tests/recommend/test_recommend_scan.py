@@ -106,5 +106,9 @@ def test_code_is_taken_for_the_nearest_known_configuration():
     at, doubt = position(known, "SVC", {"C": 9.0, "kernel": "rbf"})
     assert known[at].family == "kSVM"
     assert (known[at].parameters["C"], known[at].parameters["kernel"]) == (8, "rbf")
+    counted, _ = position(known, "RandomForestClassifier", {"min_samples_split": 3})
+    shared, _ = position(known, "RandomForestClassifier", {"min_samples_split": 0.2})
+    assert known[counted].parameters["min_samples_split"] in (2, 4)
+    assert known[shared].parameters["min_samples_split"] == 0.1
     assert position(known, "HistGradientBoostingClassifier", {})[1] > doubt
     assert position(known, "KMeans", {}) is None

@@ -114,3 +114,34 @@ def test_what_is_up_to_the_person_cannot_be_tried(own):
         attempt(flow, advice, number, project=project)
     with pytest.raises(RecommendError, match="no recommendation 99"):
         attempt(flow, advice, 99, project=project)
+
+
+def test_scaling_is_added_where_a_learner_needs_it_and_once_only(moon):
+    moon.run()
+    flow, project = moon.flow(), moon.project()
+    advice = advise(flow, stage="preprocess", n=10)
+    number = number_of(advice, lambda change: change.words.startswith("standardise"))
+    trial = attempt(flow, advice, number, project=project)
+    assert "make_pipeline(StandardScaler(), LogisticRegression(C=C))" in trial.code
+    assert trial.after is not None
+    words = [one.change.words for one in advise(flow, stage="preprocess", n=10).recommendations]
+    assert not any(one.startswith("standardise") for one in words)
+
+
+def test_a_step_of_a_pipeline_can_be_taken_away(moon):
+    moon.edit("LogisticRegression(C=C)", "make_pipeline(StandardScaler(), PCA(2), LogisticRegression(C=C))")
+    moon.edit(
+        "from mile_rl import op",
+        "from sklearn.decomposition import PCA\nfrom sklearn.pipeline import make_pipeline\n"
+        "from sklearn.preprocessing import StandardScaler\n\nfrom mile_rl import op",
+    )
+    moon.run()
+    flow, project = moon.flow(), moon.project()
+    advice = advise(flow, stage="preprocess", n=10)
+    number = number_of(advice, lambda change: change.words.startswith("remove PCA"))
+    trial = attempt(flow, advice, number, project=project)
+    assert "+    return make_pipeline(StandardScaler(), LogisticRegression(C=C))" in trial.code
+    assert trial.after is not None
+    words = [one.change.words for one in advise(flow, stage="preprocess", n=10).recommendations]
+    assert not any(one.startswith("remove PCA") for one in words)
+    assert any(one.startswith("remove StandardScaler") for one in words)
