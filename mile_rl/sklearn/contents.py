@@ -60,16 +60,24 @@ def private(value: Any) -> Any:
 
 
 def size_bytes(value: Any) -> int:
-    """Return roughly how many bytes a value takes."""
+    """Return roughly how many bytes a value takes; what lies deeper in it than a few levels is small."""
+    return _size_bytes(value, 5, set())
+
+
+def _size_bytes(value: Any, depth: int, seen: set[int]) -> int:
     from mile_rl.store.codecs.reducing import big_bytes
 
     known = big_bytes(value)
     if known is not None:
         return int(known)
+    if not depth or id(value) in seen:
+        return 0
+    seen.add(id(value))
+    parts: Any = ()
     if isinstance(value, dict):
-        return sum(map(size_bytes, value.values()))
-    if isinstance(value, list | tuple):
-        return sum(map(size_bytes, value))
-    if hasattr(value, "__dict__"):
-        return sum(map(size_bytes, vars(value).values()))
-    return sys.getsizeof(value)
+        parts = value.values()
+    elif isinstance(value, list | tuple):
+        parts = value
+    elif hasattr(value, "__dict__") and not isinstance(value, type):
+        parts = vars(value).values()
+    return sys.getsizeof(value) + sum(_size_bytes(part, depth - 1, seen) for part in parts)

@@ -67,7 +67,10 @@ def pipeline_workflow(
         (train, test)
         for train, test in check_cv(cv, y, classifier=is_classifier(estimator)).split(X, y, groups)
     ]
-    scorer = check_scoring(estimator, scoring=scoring)
+    # The predictor's own score belongs to the predictor; a scorer for it would hold the whole pipeline.
+    scorer = check_scoring(estimator, scoring=scoring) if scoring is not None else None
+    if scorer is None and not hasattr(estimator, "score"):
+        raise WorkflowError(f"{type(estimator).__name__} has no score of its own: give scoring=.")
     pairwise = bool(get_tags(estimator).input_tags.pairwise)
 
     def wire() -> dict[str, Any]:

@@ -64,6 +64,16 @@ class Memo:
             entry = self._entries[key] = Entry(owner)
             return entry, True
 
+    def find(self, key: bytes, owner: Hashable) -> Entry | None:
+        """Return the entry of a key if its value is there already; nobody is promised one."""
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is None or not entry.found:
+                return None
+            self._owned.setdefault(owner, set()).add(key)
+            entry.owners.add(owner)
+            return entry
+
     def publish(self, entry: Entry, value: Any) -> None:
         """Hand out a value that the caller has made."""
         entry.settle(value, found=True)

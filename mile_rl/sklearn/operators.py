@@ -93,8 +93,10 @@ def predict(model: Any, X: Any) -> Any:
     return model.predict(X)
 
 
-def score(model: Any, X: Any, y: Any, scorer: Callable[..., Any]) -> Any:
-    """Return the score, or the scores by name, of a fitted predictor."""
+def score(model: Any, X: Any, y: Any, scorer: Callable[..., Any] | None) -> Any:
+    """Return the score, or the scores by name, of a fitted predictor; its own where there is no scorer."""
+    if scorer is None:
+        return float(model.score(X) if y is None else model.score(X, y))
     found = scorer(model, X) if y is None else scorer(model, X, y)
     return dict(found) if isinstance(found, dict) else float(found)
 

@@ -28,6 +28,7 @@ class _Shared:
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
         """Run the search; see scikit-learn. What was computed, shared and loaded stands in ``counts_``."""
+        self._validate_params()  # type: ignore[attr-defined]
         plain: Callable[..., Any] = super().fit.__func__  # type: ignore[misc]
         with Session(self.store) as session, threads():
             self._session = session

@@ -119,12 +119,14 @@ class Sharing:
             self._computing()
             return plain(step, *args, **kwargs)
         key = asked.key
+        if not getattr(self._local, "computes", True):
+            there = self.memo.find(key, link.owner)
+            if there is None:
+                raise NotMade
+            return _adopt(link, method, step, there.value, key)
         entry, mine = self.memo.claim(key, link.owner)
         if mine:
             made = self._loaded(key, entry)
-            if made is None and not getattr(self._local, "computes", True):
-                self.memo.withdraw(key, entry)
-                raise NotMade
             if made is None:
                 return self._make(link, method, plain, step, args, kwargs, asked, entry)
         elif entry.wait():

@@ -21,7 +21,7 @@ from mile_rl.sklearn import pipeline_workflow
 
 
 def flow(*steps, **options):
-    return pipeline_workflow(Pipeline(list(steps)), X, Y, **{"cv": 2, **options})
+    return pipeline_workflow(Pipeline(list(steps)), X, Y, **{"cv": 3, **options})
 
 
 def states(done):
@@ -81,7 +81,7 @@ def test_a_change_of_one_step_recomputes_from_that_step_on(runs):
     assert runs(flow(*steps)).report.edits == ()
     changed = runs(flow(*steps[:2], ("d", PCA(2, random_state=0)), steps[3]))
     edited = {edit.node for edit in changed.report.edits if edit.kind in ("parameter", "data", "replace")}
-    assert edited == {"d_fold1", "d_fold2"}
+    assert edited == {"d_fold1", "d_fold2", "d_fold3"}
     before = {node.name: node.signature for node in runs(flow(*steps)).report.nodes}
     after = {node.name: node.signature for node in changed.report.nodes}
     same = {name for name in before if before[name] == after[name]}
