@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -12,13 +12,14 @@ from mile_rl.recommend import evidence as evidence_module
 from mile_rl.recommend.base import Change
 from mile_rl.recommend.belief import Belief, from_scale
 from mile_rl.recommend.candidate import Candidate
-from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, fitting_ratio, position
+from mile_rl.recommend.families import FAMILIES, code_of, fitting_ratio, position
 from mile_rl.recommend.gather import State
 from mile_rl.recommend.metrics import Metric
-from mile_rl.recommend.outcome import Configuration, OutcomeModel, Seen
+from mile_rl.recommend.outcome import Configuration, OutcomeModel
 from mile_rl.recommend.places import place_of
 from mile_rl.recommend.rewrite import Written, other_class, other_parameters
 from mile_rl.recommend.scan import Learner
+from mile_rl.recommend.tried import Tried, defaults, plain_defaults
 from mile_rl.recommend.waiting import Waiting
 from mile_rl.workflows.edits import Edit, Scalar
 
@@ -67,12 +68,12 @@ class _Replacer:
         self.learner, self.nodes, self.metric, self.error = learner, nodes, metric, error
         self.node = nodes[0]
         self.table = state.table_of(self.node)
-        arguments = {**_defaults(state, self.node), **state.now.values.get(self.node, {})}
+        arguments = {**defaults(state, self.node), **state.now.values.get(self.node, {})}
         self.parameters = learner.parameters(arguments)
         found = position(model.configurations, learner.class_name, self.parameters)
         assert found is not None  # the scan yields known classes only
         self.current = found[0]
-        self.tried = _Tried(state, model, learner, nodes, metric)
+        self.tried = Tried(state, model, learner, nodes, metric)
 
     def candidates(self, rng: np.random.Generator) -> Iterator[Candidate]:
         belief = self.model.belief(self.tried.seen, self.table.size, level_doubt=_level_doubt(self.metric))
@@ -112,8 +113,8 @@ class _Replacer:
         assert self.state.scan is not None
         if family.class_name != self.learner.class_name:
             return other_class(self.state.scan, self.learner, configuration)
-        wanted = {**_plain_defaults(configuration.family), **code_of(configuration)}
-        own = {**_plain_defaults(configuration.family), **self.parameters}
+        wanted = {**plain_defaults(configuration.family), **code_of(configuration)}
+        own = {**plain_defaults(configuration.family), **self.parameters}
         changed = {name: value for name, value in wanted.items() if own.get(name) != value}
         if not changed:
             return None
@@ -168,7 +169,7 @@ class _Replacer:
         return f"{self.node}: {told}"
 
     def _moved(self, configuration: Configuration) -> dict[str, tuple[Any, Any]]:
-        plain = _plain_defaults(configuration.family)
+        plain = plain_defaults(configuration.family)
         wanted, own = {**plain, **code_of(configuration)}, {**plain, **self.parameters}
         return {name: (own.get(name), value) for name, value in wanted.items() if own.get(name) != value}
 
@@ -225,91 +226,6 @@ class _Replacer:
             for name in self.nodes
             if name in layout.node_at
         }
-
-
-class _Tried:
-    """Which learners this person has tried in one place, and what they scored."""
-
-    def __init__(
-        self, state: State, model: OutcomeModel, learner: Learner, nodes: Sequence[str], metric: Metric
-    ) -> None:
-        self.families: set[str] = set()
-        self.seen: list[Seen] = []
-        self._exact: set[tuple[str, str]] = set()
-        self._broken: set[str] = set()
-        for one in state.past:
-            for record in one.learners:
-                if record.get("function") != learner.function or record.get("class") not in ALIKE:
-                    continue
-                values = one.values.get(nodes[0], {})
-                bound = {name: values[own] for name, own in record["bound"].items() if own in values}
-                self._take(model, record["class"], {**record["given"], **bound}, one, nodes, metric)
-        if not self.seen:
-            value = state.now.metrics[metric.name]
-            arguments = {**_defaults(state, nodes[0]), **state.now.values.get(nodes[0], {})}
-            self._take(model, learner.class_name, learner.parameters(arguments), state.now, nodes, metric)
-            assert self.seen or metric.error(value) is None
-
-    def _take(
-        self,
-        model: OutcomeModel,
-        class_name: str,
-        parameters: Mapping[str, Any],
-        one: Any,
-        nodes: Sequence[str],
-        metric: Metric,
-    ) -> None:
-        family = ALIKE[class_name][0]
-        self._exact.add((class_name, _canonical(family, parameters)))
-        self.families.add(family)
-        if not one.failed.isdisjoint(nodes):
-            self._broken.add(class_name)
-        value = one.metrics.get(metric.name)
-        error = None if value is None or one.status != "ok" else metric.error(value)
-        found = position(model.configurations, class_name, parameters)
-        if error is None or found is None:
-            return
-        seconds = next((one.seconds[node] for node in nodes if node in one.seconds), None)
-        self.seen.append(Seen(configuration=found[0], error=error, seconds=seconds, doubt=found[1]))
-
-    def was_tried(self, configuration: Configuration) -> bool:
-        """Tell whether this very configuration was tried, or its class raised here."""
-        name = FAMILIES[configuration.family].class_name
-        exact = (name, _canonical(configuration.family, code_of(configuration)))
-        return exact in self._exact or name in self._broken
-
-
-def _canonical(family: str, parameters: Mapping[str, Any]) -> str:
-    plain = _plain_defaults(family)
-    full = {**plain, **parameters}
-    told = {}
-    for name in sorted({*plain, *parameters} & _varied(family)):
-        value = full[name]
-        told[name] = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-    return repr(told)
-
-
-def _varied(family: str) -> set[str]:
-    return {*FAMILIES[family].defaults, "l1_ratio"}
-
-
-def _plain_defaults(family: str) -> dict[str, Any]:
-    """Return the defaults of a family's parameters as today's scikit-learn has them."""
-    defaults = dict(FAMILIES[family].defaults)
-    if family == "Logit":
-        return {"C": defaults["C"]}
-    if family == "MLP":
-        defaults.pop("learning_rate")
-    return defaults
-
-
-def _defaults(state: State, node: str) -> dict[str, Any]:
-    operator = state.prepared.dag.nodes[node].operator
-    return {
-        name: parameter.default
-        for name, parameter in operator.signature.parameters.items()
-        if parameter.default is not parameter.empty
-    }
 
 
 def _level_doubt(metric: Metric) -> float:

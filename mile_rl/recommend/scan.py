@@ -118,17 +118,31 @@ class Scan:
         return names
 
     def learners(self, function: str) -> list[Learner]:
-        """Return the places in a function, and in the helpers that it calls, that make a known learner."""
+        """Return the place in a function, or in the helpers that it calls, that makes its learner.
+
+        Where there are several, or one inside another of scikit-learn's classes (a search, a vote), there is no
+        telling what a score is the score of: then none is returned.
+        """
         found = []
         for name in self._reached(function):
             node = self.functions[name]
             own = {argument.arg for argument in _arguments(node)} if name == function else set()
-            found += [
-                learner
-                for call in ast.walk(node)
-                if isinstance(call, ast.Call) and (learner := self._learner(function, call, own)) is not None
-            ]
-        return found
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and (learner := self._learner(function, call, own)) is not None:
+                    found.append(learner)
+                    if self._is_inside(call, node):
+                        return []
+        return found if len(found) == 1 else []
+
+    def _is_inside(self, call: ast.Call, node: ast.FunctionDef) -> bool:
+        return any(
+            isinstance(around, ast.Call)
+            and around is not call
+            and any(inner is call for argument in _given(around) for inner in ast.walk(argument))
+            and (name := self.full_name(around)).startswith("sklearn.")
+            and name.rpartition(".")[2] not in ("make_pipeline", "Pipeline")
+            for around in ast.walk(node)
+        )
 
     def made(self, function: str) -> list[str]:
         """Return the classes of scikit-learn that a function and its helpers make, by their own names."""
@@ -252,6 +266,10 @@ def _global_names(function: ast.FunctionDef) -> list[str]:
     own = {node.id for node in names if isinstance(node.ctx, ast.Store)}
     own |= {argument.arg for argument in _arguments(function)}
     return [node.id for node in names if node.id not in own]
+
+
+def _given(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
 def _is_json(value: Any) -> bool:

@@ -53,6 +53,36 @@ def test_helpers_count_and_variables_of_their_name_do_not(scan):
     assert scan.learners("both") == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "GridSearchCV(SVC(), {})",
+        "VotingClassifier([('a', SVC()), ('b', SVC())])",
+        "SVC() or SVC(C=2)",
+        "BaggingClassifier(estimator=SVC())",
+        "SVC(**options)",
+        "KMeans()",
+    ],
+)
+def test_where_a_score_is_not_one_learners_nothing_is_taken_for_it(body):
+    text = (
+        "from sklearn.cluster import KMeans\nfrom sklearn.ensemble import BaggingClassifier, VotingClassifier\n"
+        f"from sklearn.model_selection import GridSearchCV\nfrom sklearn.svm import SVC\n\n\ndef fit(options):\n"
+        f"    return {body}\n"
+    )
+    assert Scan(text).learners("fit") == []
+
+
+def test_the_last_step_of_a_pipeline_is_a_learner():
+    text = (
+        "from sklearn.pipeline import make_pipeline\nfrom sklearn.preprocessing import StandardScaler\n"
+        "from sklearn.svm import SVC\n\n\ndef fit(t):\n    return make_pipeline(StandardScaler(), SVC()).fit(t)\n"
+    )
+    (found,) = Scan(text).learners("fit")
+    assert (found.class_name, found.beside) == ("SVC", ("StandardScaler",))
+    assert Scan(text).pipeline_around(found) is not None
+
+
 def test_another_class_takes_the_place_with_its_import(scan):
     (found,) = scan.learners("fit")
     written = other_class(scan, found, Configuration(family="RF", parameters={"min_samples_split": 8}))
