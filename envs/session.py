@@ -8,6 +8,7 @@ A write is waited for in full, though the engine writes behind the computation: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -347,7 +348,8 @@ class _Turn:
         self.writes_ns += spent_ns
         session.guard.written(candidate.signature, spent_ns)
         if write_ns > left_ns:  # given up half-way
-            session.has_written(output, candidate.size_bytes * left_ns // write_ns, max(left_ns, 1))
+            part = math.floor(candidate.size_bytes * (left_ns / write_ns))
+            session.has_written(output, part, max(left_ns, 1))
             session.used_bytes -= candidate.size_bytes
             return
         session.has_written(output, candidate.size_bytes, write_ns)

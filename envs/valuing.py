@@ -1,0 +1,525 @@
+"""Plans, values and observations of the kernel's episodes; see ``envs.kernel``."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from envs.columns import (
+    BUDGET,
+    BY_NAME,
+    BY_OPERATOR,
+    BY_ROW,
+    C_AHEAD,
+    C_ALLOWANCE,
+    C_COMPUTE,
+    C_LOAD,
+    C_MADE,
+    C_RECREATION,
+    C_WRITE,
+    CHANCE,
+    CHOSEN,
+    COMPUTE,
+    COST,
+    COUNT,
+    DEPTH,
+    EDGE,
+    EDGED,
+    EXPECTED,
+    FORCED,
+    HELD,
+    LINEAGE_EDIT,
+    LOAD_NS,
+    LOADED,
+    LOCAL,
+    LOCAL_NODE,
+    LOOK_PTR,
+    LOOKED,
+    MULTIPLIER,
+    NODE0,
+    NODE_NAME,
+    NODE_OPERATOR,
+    NODE_STAGE,
+    NOTHING,
+    OFFERED,
+    OFFERS,
+    OUT0,
+    OUT_PTR,
+    OUTPUT_NODE,
+    OWN_EDIT,
+    RECORD_USED,
+    RECREATION_NS,
+    REQUEST_PTR,
+    RETURNING,
+    REUSE,
+    ROOT_PTR,
+    ROW_OF,
+    ROWS,
+    SCENARIO_KIND,
+    SCENARIO_PTR,
+    SCENARIO_TURN,
+    SCRIPT,
+    STAMP,
+    SURVIVAL,
+    TAKE_PTR,
+    TAKERS,
+    TURN,
+    TURN0,
+    USED,
+    VALUE,
+    VERSION_PTR,
+    WANTED,
+    WEIGHT,
+    WORTH,
+)
+from envs.mincut import replan
+from mile_rl.policies import observation, value
+from mile_rl.policies.outlook import NOTHING as A_RERUN
+from mile_rl.policies.outlook import RETURN as A_RETURN
+
+alive_outputs = njit(cache=True)(value.alive_outputs)
+chances = njit(cache=True)(value.chances)
+worths = njit(cache=True)(value.worths)
+surroundings = njit(cache=True)(observation.surroundings)
+observe = njit(cache=True)(observation.observe)
+
+# Globals of a compiled function have to be plain numbers; the observation's are, as they stand in its module.
+
+
+@njit(cache=True)
+def plan(pack, state, e):
+    """Plan the running iteration: mark what is computed and what is loaded."""
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    turn = state.ints[e, TURN]
+    _walk(pack, state, e, turn, -1, -1)
+    start, end = pack.turns[turn, VERSION_PTR], pack.turns[turn + 1, VERSION_PTR]
+    for v in range(start, end):
+        g = pack.items[v]
+        state.node_i[e, COMPUTE, g - nb] = False
+        for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
+            state.out_i[e, LOADED, o - ob] = False
+    for q in range(state.ints[e, OFFERED]):
+        state.out_i[e, LOADED, state.out_i[e, OFFERS, q]] = True
+    for r in range(pack.turns[turn, REQUEST_PTR], pack.turns[turn + 1, REQUEST_PTR]):
+        o = pack.items[r]
+        if not state.out_i[e, LOADED, o - ob]:
+            state.node_i[e, COMPUTE, pack.outs[o, OUTPUT_NODE] - nb] = True
+    for v in range(end - 1, start - 1, -1):
+        g = pack.items[v]
+        if state.node_i[e, COMPUTE, g - nb]:
+            for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
+                o = pack.items[t]
+                if not state.out_i[e, LOADED, o - ob]:
+                    state.node_i[e, COMPUTE, pack.outs[o, OUTPUT_NODE] - nb] = True
+
+
+@njit(cache=True)
+def recreation(pack, state, e, o):
+    """Return the least time to get an output of the running version that has no artifact."""
+    return _walk(pack, state, e, state.ints[e, TURN], -1, o)
+
+
+@njit(cache=True)
+def _walk(pack, state, e, turn, j, target):
+    """Return the least cost of a version's requested outputs; leave what is loaded in ``offers``.
+
+    Args:
+        pack, state, e: the tables and the episode.
+        turn: whose version.
+        j: the scenario by which artifacts are valid; -1 for all.
+        target: the one output that is requested; -1 for those of the iteration.
+    """
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    stamp = state.ints[e, STAMP] + 1
+    state.ints[e, STAMP] = stamp
+    held, wanted, forced, offers = (
+        state.out_i[e, HELD],
+        state.out_i[e, WANTED],
+        state.node_i[e, FORCED],
+        state.out_i[e, OFFERS],
+    )
+    alive = state.alive[e, max(j, 0)]
+    expected = state.node_f[e, EXPECTED]
+    count = 0
+    first = pack.turns[turn, REQUEST_PTR] if target < 0 else 0
+    last = pack.turns[turn + 1, REQUEST_PTR] if target < 0 else 1
+    for r in range(first, last):
+        o = pack.items[r] if target < 0 else target
+        at = o - ob
+        if wanted[at] != stamp:
+            wanted[at] = stamp
+            if held[at] and (j < 0 or alive[at]):
+                offers[count] = at
+                count += 1
+            else:
+                forced[pack.outs[o, OUTPUT_NODE] - nb] = stamp
+    total = 0.0
+    for v in range(pack.turns[turn + 1, VERSION_PTR] - 1, pack.turns[turn, VERSION_PTR] - 1, -1):
+        g = pack.items[v]
+        if forced[g - nb] == stamp:
+            total += expected[g - nb]
+            for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
+                o = pack.items[t]
+                at = o - ob
+                if wanted[at] != stamp:
+                    wanted[at] = stamp
+                    if held[at] and (j < 0 or alive[at]):
+                        offers[count] = at
+                        count += 1
+                    else:
+                        forced[pack.outs[o, OUTPUT_NODE] - nb] = stamp
+    offered = 0.0
+    kept = 0
+    choice = False
+    for q in range(count):
+        at = offers[q]
+        i = pack.outs[at + ob, OUTPUT_NODE] - nb
+        if forced[i] != stamp:
+            offers[kept] = at
+            kept += 1
+            if state.node_i[e, EDGED, i] != stamp:
+                state.node_i[e, EDGED, i] = stamp
+                state.node_f[e, EDGE, i] = 0.0
+            state.node_f[e, EDGE, i] += state.out_f[e, LOAD_NS, at]
+            offered += state.out_f[e, LOAD_NS, at]
+            if state.node_f[e, EDGE, i] > expected[i]:
+                choice = True
+    state.ints[e, OFFERED] = kept
+    if choice:
+        return _choose(pack, state, e, turn, j, target)
+    return total + offered
+
+
+@njit(cache=True)
+def _choose(pack, state, e, turn, j, target):
+    """As :func:`_walk`, by the minimum cut: where loading something takes longer than computing its node."""
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    start, end = pack.turns[turn, VERSION_PTR], pack.turns[turn + 1, VERSION_PTR]
+    nodes = end - start
+    outputs, takes = 0, 0
+    for v in range(start, end):
+        g = pack.items[v]
+        outputs += pack.nodes[g + 1, OUT_PTR] - pack.nodes[g, OUT_PTR]
+        takes += pack.nodes[g + 1, TAKE_PTR] - pack.nodes[g, TAKE_PTR]
+    compute_ns = np.empty(nodes, dtype=np.float64)
+    load_ns = np.empty(outputs, dtype=np.float64)
+    output_node = np.empty(outputs, dtype=np.int32)
+    take_ptr = np.empty(nodes + 1, dtype=np.int32)
+    take_output = np.empty(takes, dtype=np.int32)
+    requested = np.zeros(outputs, dtype=np.bool_)
+    loaded = np.zeros(outputs, dtype=np.bool_)
+    where = np.empty(outputs, dtype=np.int32)
+    local = state.out_i[e, LOCAL]
+    at, k = 0, 0
+    for i in range(nodes):
+        g = pack.items[start + i]
+        compute_ns[i] = state.node_f[e, EXPECTED, g - nb]
+        take_ptr[i] = k
+        for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
+            take_output[k] = local[pack.items[t] - ob]
+            k += 1
+        for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
+            local[o - ob] = at
+            where[at] = o - ob
+            output_node[at] = i
+            valid = state.out_i[e, HELD, o - ob] and (j < 0 or state.alive[e, j, o - ob])
+            load_ns[at] = state.out_f[e, LOAD_NS, o - ob] if valid else -1.0
+            at += 1
+    take_ptr[nodes] = k
+    if target >= 0:
+        requested[local[target - ob]] = True
+    else:
+        for r in range(pack.turns[turn, REQUEST_PTR], pack.turns[turn + 1, REQUEST_PTR]):
+            requested[local[pack.items[r] - ob]] = True
+    cost = replan(compute_ns, load_ns, output_node, take_ptr, take_output, requested, loaded)
+    kept = 0
+    for at in range(outputs):
+        if loaded[at]:
+            state.out_i[e, OFFERS, kept] = where[at]
+            kept += 1
+    state.ints[e, OFFERED] = kept
+    return cost
+
+
+@njit(cache=True)
+def foresee(pack, state, constants, e):
+    """Take up the outlook of the running iteration."""
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    turn = state.ints[e, TURN]
+    first, last = pack.turns[turn, SCENARIO_PTR], pack.turns[turn + 1, SCENARIO_PTR]
+    scenarios = last - first
+    if scenarios == 0:
+        return
+    start, end = pack.turns[turn, LOOK_PTR], pack.turns[turn + 1, LOOK_PTR]
+    nodes = end - start
+    local, local_node = state.out_i[e, LOCAL], state.node_i[e, LOCAL_NODE]
+    outputs, takes = 0, 0
+    for v in range(start, end):
+        g = pack.items[v]
+        outputs += pack.nodes[g + 1, OUT_PTR] - pack.nodes[g, OUT_PTR]
+        takes += pack.nodes[g + 1, TAKE_PTR] - pack.nodes[g, TAKE_PTR]
+    output_node = np.empty(outputs, dtype=np.int32)
+    take_ptr = np.empty(nodes + 1, dtype=np.int32)
+    take_output = np.empty(takes, dtype=np.int32)
+    where = np.empty(outputs, dtype=np.int32)
+    at, k = 0, 0
+    for i in range(nodes):
+        g = pack.items[start + i]
+        local_node[g - nb] = i
+        state.node_i[e, LOOKED, g - nb] = turn + 1
+        take_ptr[i] = k
+        for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
+            take_output[k] = local[pack.items[t] - ob]
+            k += 1
+        for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
+            local[o - ob] = at
+            where[at] = o - ob
+            output_node[at] = i
+            at += 1
+    take_ptr[nodes] = k
+    edited = np.zeros((scenarios, nodes), dtype=np.bool_)
+    requested = np.zeros((scenarios, outputs), dtype=np.bool_)
+    for j in range(scenarios):
+        for r in range(pack.scenes[first + j, ROOT_PTR], pack.scenes[first + j + 1, ROOT_PTR]):
+            edited[j, local_node[pack.items[r] - nb]] = True
+        other = pack.scenes[first + j, SCENARIO_TURN]
+        for r in range(pack.turns[other, REQUEST_PTR], pack.turns[other + 1, REQUEST_PTR]):
+            requested[j, local[pack.items[r] - ob]] = True
+    invalid = edited.copy()
+    for j in range(scenarios):
+        for i in range(nodes):
+            for t in range(take_ptr[i], take_ptr[i + 1]):
+                if invalid[j, output_node[take_output[t]]]:
+                    invalid[j, i] = True
+    alive = alive_outputs(output_node, take_ptr, take_output, invalid, requested)
+    chance = chances(
+        pack.scenario_p[first:last], pack.scenes[first:last, SCENARIO_KIND], A_RETURN, constants[2]
+    )
+    own, lineage, depth, takers = surroundings(chance, edited, invalid, output_node, take_ptr, take_output)
+    nothing, returning = 0.0, 0.0
+    m = pack.firsts[s + 1, OUT0] - ob
+    for j in range(scenarios):
+        state.scene_f[e, CHANCE, j] = chance[j]
+        if pack.scenes[first + j, SCENARIO_KIND] == A_RERUN:
+            nothing += chance[j]
+        elif pack.scenes[first + j, SCENARIO_KIND] == A_RETURN:
+            returning += chance[j]
+        state.alive[e, j, :m] = False
+        for at in range(outputs):
+            state.alive[e, j, where[at]] = alive[j, at]
+    state.reals[e, NOTHING], state.reals[e, RETURNING] = nothing, returning
+    for i in range(nodes):
+        g = pack.items[start + i]
+        state.node_f[e, OWN_EDIT, g - nb] = own[i]
+        state.node_f[e, LINEAGE_EDIT, g - nb] = lineage[i]
+        state.node_f[e, DEPTH, g - nb] = depth[i]
+    for at in range(outputs):
+        state.out_i[e, TAKERS, where[at]] = takers[at]
+    _expect_others(pack, state, e, start, end)
+
+
+@njit(cache=True)
+def _expect_others(pack, state, e, start, end):
+    """Expect of nodes of other versions what was measured last; those of the running one are known."""
+    nb = pack.firsts[state.ints[e, SCRIPT], NODE0]
+    turn = state.ints[e, TURN]
+    v, stop = pack.turns[turn, VERSION_PTR], pack.turns[turn + 1, VERSION_PTR]
+    for at in range(start, end):
+        g = pack.items[at]
+        while v < stop and pack.items[v] < g:
+            v += 1
+        if v < stop and pack.items[v] == g:
+            continue
+        found = state.node_f[e, BY_ROW, g - nb]
+        if found < 0:
+            found = state.name_f[e, BY_NAME, pack.nodes[g, NODE_NAME]]
+        if found < 0:
+            found = state.name_f[e, BY_OPERATOR, pack.nodes[g, NODE_OPERATOR]]
+        state.node_f[e, EXPECTED, g - nb] = found if found >= 0 else 1e9
+
+
+@njit(cache=True)
+def value_rows(pack, state, constants, e, o, full):
+    """Value the candidate, and what is kept where ``full``; as ``appraise`` and ``worths``."""
+    s = state.ints[e, SCRIPT]
+    ob = pack.firsts[s, OUT0]
+    turn = state.ints[e, TURN]
+    first = pack.turns[turn, SCENARIO_PTR]
+    scenarios = pack.turns[turn + 1, SCENARIO_PTR] - first
+    candidate = o - ob
+    count = state.ints[e, COUNT]
+    rows = state.out_i[e, ROWS]
+    begin = 0 if full else count
+    for r in range(begin, count + 1):
+        state.out_f[e, VALUE, r] = 0.0
+        state.out_f[e, REUSE, r] = 0.0
+        state.out_f[e, SURVIVAL, r] = 0.0
+    if full:
+        for r in range(count):
+            state.out_i[e, ROW_OF, rows[r]] = r
+    state.out_i[e, ROW_OF, candidate] = count
+    state.out_i[e, HELD, candidate] = True
+    state.out_f[e, LOAD_NS, candidate] = state.reals[e, C_LOAD]
+    for j in range(scenarios):
+        state.scene_f[e, COST, j] = 0.0
+        chance = state.scene_f[e, CHANCE, j]
+        alive = state.alive[e, j]
+        if full:
+            for r in range(count):
+                if alive[rows[r]]:
+                    state.out_f[e, SURVIVAL, r] += chance
+        if alive[candidate]:
+            state.out_f[e, SURVIVAL, count] += chance
+        elif not full:
+            continue
+        other = pack.scenes[first + j, SCENARIO_TURN]
+        cost = _walk(pack, state, e, other, j, -1)
+        state.scene_f[e, COST, j] = cost
+        if chance <= 0:
+            continue
+        loads = state.ints[e, OFFERED]
+        state.out_i[e, CHOSEN, :loads] = state.out_i[e, OFFERS, :loads]
+        for q in range(loads):
+            at = state.out_i[e, CHOSEN, q]
+            if full or at == candidate:
+                state.out_i[e, HELD, at] = False
+                without = _walk(pack, state, e, other, j, -1)
+                state.out_i[e, HELD, at] = True
+                if without > cost:
+                    state.out_f[e, VALUE, state.out_i[e, ROW_OF, at]] += chance * (without - cost)
+                    state.out_f[e, REUSE, state.out_i[e, ROW_OF, at]] += chance
+    state.out_i[e, HELD, candidate] = False
+    number = turn - pack.firsts[s, TURN0] + 1
+    size = count + 1 - begin
+    saving, age, multiplier = np.empty(size), np.empty(size), np.empty(size)
+    for r in range(begin, count):
+        at = rows[r]
+        saving[r] = max(0.0, state.out_f[e, RECREATION_NS, at] - state.out_f[e, LOAD_NS, at])
+        age[r] = max(0, number - state.out_i[e, RECORD_USED, at])
+        multiplier[r] = state.out_f[e, MULTIPLIER, at]
+    saving[size - 1] = max(0.0, state.reals[e, C_RECREATION] - state.reals[e, C_LOAD])
+    age[size - 1] = 0.0
+    multiplier[size - 1] = 1.0
+    stop, background = 0.0, constants[6]
+    if scenarios > 0:
+        stop, background = pack.stop[turn], constants[4]
+    worths(
+        state.out_f[e, VALUE, begin : count + 1],
+        state.out_f[e, SURVIVAL, begin : count + 1],
+        saving,
+        age,
+        multiplier,
+        stop,
+        constants[0],
+        constants[1],
+        background,
+        constants[5],
+        state.out_f[e, WORTH, begin : count + 1],
+        state.out_f[e, WEIGHT, begin : count + 1],
+    )
+
+
+@njit(cache=True)
+def displaced(pack, state, e, o, worth, victims):
+    """Return what the victims are worth together, as ``displaced_worth``."""
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    turn = state.ints[e, TURN]
+    first = pack.turns[turn, SCENARIO_PTR]
+    scenarios = pack.turns[turn + 1, SCENARIO_PTR] - first
+    rows = state.out_i[e, ROWS]
+    total, difference = 0.0, 0.0
+    count = 0
+    least, most = np.inf, 0.0
+    for r in range(state.ints[e, COUNT]):
+        if victims[r]:
+            total += worth[r]
+            if (
+                scenarios > 0
+                and state.node_i[e, LOOKED, pack.outs[ob + rows[r], OUTPUT_NODE] - nb] == turn + 1
+            ):
+                count += 1
+                difference -= state.out_f[e, VALUE, r]
+                least, most = min(least, state.out_f[e, WEIGHT, r]), max(most, state.out_f[e, WEIGHT, r])
+    if count < 2:
+        return total
+    for r in range(state.ints[e, COUNT]):
+        if victims[r]:
+            state.out_i[e, HELD, rows[r]] = False
+    state.out_i[e, HELD, o - ob] = True
+    state.out_f[e, LOAD_NS, o - ob] = state.reals[e, C_LOAD]
+    for j in range(scenarios):
+        hit = False
+        if state.scene_f[e, CHANCE, j] > 0:
+            for r in range(state.ints[e, COUNT]):
+                if victims[r] and state.alive[e, j, rows[r]]:
+                    hit = True
+        if hit:
+            cost = _walk(pack, state, e, pack.scenes[first + j, SCENARIO_TURN], j, -1)
+            difference += state.scene_f[e, CHANCE, j] * (cost - state.scene_f[e, COST, j])
+    state.out_i[e, HELD, o - ob] = False
+    for r in range(state.ints[e, COUNT]):
+        if victims[r]:
+            state.out_i[e, HELD, rows[r]] = True
+    return max(0.0, total + difference * (most if difference > 0 else least))
+
+
+@njit(cache=True)
+def look_observe(pack, state, constants, e, g, o, sizes, worth, victims, room, lost, out):
+    """Write what a learned policy sees of the decision."""
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    turn = state.ints[e, TURN]
+    count = state.ints[e, COUNT]
+    scenarios = pack.turns[turn + 1, SCENARIO_PTR] - pack.turns[turn, SCENARIO_PTR]
+    i, at = g - nb, o - ob
+    stop, nothing, returning, own_edit, lineage_edit, depth = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    seen, iterations, nodes, takers = False, 1, 0, 0
+    if scenarios > 0:
+        stop, nothing, returning = pack.stop[turn], state.reals[e, NOTHING], state.reals[e, RETURNING]
+        own_edit, lineage_edit, depth = (
+            state.node_f[e, OWN_EDIT, i],
+            state.node_f[e, LINEAGE_EDIT, i],
+            state.node_f[e, DEPTH, i],
+        )
+        seen = state.node_f[e, BY_ROW, i] >= 0
+        iterations = turn - pack.firsts[s, TURN0] + 1
+        nodes = pack.turns[turn + 1, LOOK_PTR] - pack.turns[turn, LOOK_PTR]
+        takers = state.out_i[e, TAKERS, at]
+    observe(
+        state.out_f[e, VALUE, : count + 1],
+        worth,
+        state.out_f[e, SURVIVAL, count],
+        state.out_f[e, REUSE, count],
+        sizes,
+        victims,
+        room,
+        lost,
+        state.reals[e, C_RECREATION],
+        state.reals[e, C_COMPUTE],
+        state.reals[e, C_MADE],
+        state.reals[e, C_LOAD],
+        state.reals[e, C_WRITE],
+        state.reals[e, C_ALLOWANCE],
+        state.reals[e, C_AHEAD],
+        np.int64(state.reals[e, BUDGET]),
+        state.ints[e, USED],
+        state.scene_f[e, CHANCE, :scenarios],
+        state.scene_f[e, COST, :scenarios],
+        stop,
+        nothing,
+        returning,
+        own_edit,
+        lineage_edit,
+        depth,
+        seen,
+        np.int64(pack.nodes[g, NODE_STAGE]),
+        iterations,
+        nodes,
+        takers,
+        out,
+    )
