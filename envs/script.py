@@ -140,8 +140,14 @@ class Script:
 
     @property
     def intermediate_bytes(self) -> int:
-        """The size of all distinct intermediates that can be kept: what a budget is a fraction of."""
-        return int(self.output_bytes[self.output_codec >= 0].sum())
+        """The size of all intermediates of one version that can be kept, the median over the iterations.
+
+        What a budget is a share of: 1 is what keeping everything of one run takes. A person knows that; what a
+        whole session will have made nobody knows beforehand.
+        """
+        held = np.where(self.output_codec >= 0, self.output_bytes, 0)
+        by_node = np.bincount(self.output_node, weights=held, minlength=self.nodes)
+        return int(np.median([by_node[self.version(turn)].sum() for turn in range(self.turns)]))
 
     def version(self, turn: int) -> Ints:
         """Return the nodes of an iteration."""

@@ -21,7 +21,7 @@ from mile_rl.policies.ledger import Terms
 from mile_rl.policies.registry import make_policy
 
 BUDGETS: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
-"""Shares of all of a session's intermediates."""
+"""Shares of all intermediates of one version: 1 is what keeping everything of one run takes."""
 
 RULES: Final = ("none", "all", "helix", "lru", "gdsf", "density")
 UNTUNED: Final = "expected (untuned)"
@@ -35,7 +35,7 @@ class Case:
 
     Args:
         script: the session.
-        share: the budget as a share of its intermediates.
+        share: the budget as a share of a version's intermediates.
         conditions: everything else; equal for all budgets of a session.
     """
 
