@@ -43,7 +43,7 @@ nav a{display:inline-block;padding:.15rem 0}
 .m-key.m-affected{background:var(--affected);border-color:var(--affected-line)}
 table{border-collapse:collapse;width:100%;font-size:.9rem;margin:.6rem 0}
 th,td{text-align:left;padding:.35rem .6rem .35rem 0;border-bottom:1px solid var(--line);vertical-align:top;
-overflow-wrap:anywhere}
+overflow-wrap:break-word}td:first-child,td:last-child{overflow-wrap:anywhere}
 th{color:var(--muted);font-weight:600}td.m-n,th.m-n{padding-right:1.2rem;text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 tr:target td,li:target,tr:target{background:var(--affected)}
 code,pre{font:0.86em/1.45 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospace}
@@ -72,7 +72,7 @@ gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
 table.m-cards thead{position:absolute;left:-999rem}
 table.m-cards,table.m-cards tbody{display:block}
 table.m-cards tr{display:flex;flex-wrap:wrap;gap:0 1rem;border-bottom:1px solid var(--line);padding:.45rem 0}
-table.m-cards td{display:block;border:0;padding:0;text-align:left;white-space:normal;min-width:0}
+table.m-cards td{display:block;border:0;overflow-wrap:anywhere;padding:0;text-align:left;white-space:normal;min-width:0}
 table.m-cards td:first-child{flex:0 0 100%}
 table.m-cards td:not(:first-child)::before{content:attr(data-label) " ";color:var(--muted)}
 table.m-cards td:empty{display:none}

@@ -75,6 +75,7 @@ def _log(uri: str, project: Project, report: Report) -> None:
 
     from mile_rl.report.shapes import report_svg
 
+    _make_private(uri, project)
     client = MlflowClient(tracking_uri=uri)
     started_ns, arguments = _recorded(project, report)
     end_ms = (started_ns + report.waited_ns) // 1_000_000
@@ -94,6 +95,14 @@ def _log(uri: str, project: Project, report: Report) -> None:
     client.log_dict(identity, report.to_json(), "mile/plan.json")
     client.log_text(identity, report_svg(report, alone=True), "mile/dag.svg")
     client.set_terminated(identity, status=_ENDED.get(report.status, "FINISHED"), end_time=end_ms)
+
+
+def _make_private(uri: str, project: Project) -> None:
+    """Make the database beside the catalog readable for its owner only, as the catalog is."""
+    path = project.home / "mlflow.db"
+    if uri == f"sqlite:///{path}" and not path.exists():
+        path.touch(mode=0o600)
+        (project.home / "mlflow-artifacts").mkdir(mode=0o700, exist_ok=True)
 
 
 def _experiment(client: MlflowClient, uri: str, project: Project, name: str) -> str:

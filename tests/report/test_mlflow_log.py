@@ -97,6 +97,14 @@ class TestLogging:
         summed.using(quiet=True, mlflow="auto").run(k=5)
         assert len(runs(uri)[1]) == before + 1
 
+    def test_without_a_place_it_is_a_database_beside_the_catalog_for_its_owner_only(self, tmp_path):
+        assert summed.using(quiet=True, mlflow="auto").run(k=5).report.notes == ()
+        database, files = tmp_path / ".mile" / "mlflow.db", tmp_path / ".mile" / "mlflow-artifacts"
+        assert database.stat().st_mode & 0o077 == 0
+        assert files.stat().st_mode & 0o077 == 0
+        assert len(list(files.rglob("dag.svg"))) == 1
+        assert sorted(path.name for path in tmp_path.iterdir()) == [".mile"]
+
     def test_the_surroundings_are_as_before(self, uri):
         before = dict(os.environ)
         summed.using(quiet=True, mlflow=uri).run(k=6)
