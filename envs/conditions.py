@@ -77,7 +77,7 @@ class Conditions:
         Args:
             rng: where chance comes from.
             script: what will be played.
-            budget: as a share of all intermediates of one of the script's versions; of a range it is drawn log-uniformly.
+            budget: as a share of all intermediates of one version; of a range it is drawn log-uniformly.
             bytes_per_s: of loads, likewise. Writes have 20 to 100 % of it.
         """
         share = _drawn(rng, budget)
