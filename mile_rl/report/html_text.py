@@ -72,7 +72,8 @@ gap:.1rem .8rem;margin:.2rem 0;font-size:.9rem}
 table.m-cards thead{position:absolute;left:-999rem}
 table.m-cards,table.m-cards tbody{display:block}
 table.m-cards tr{display:flex;flex-wrap:wrap;gap:0 1rem;border-bottom:1px solid var(--line);padding:.45rem 0}
-table.m-cards td{display:block;border:0;overflow-wrap:anywhere;padding:0;text-align:left;white-space:normal;min-width:0}
+table.m-cards td{display:block;border:0;overflow-wrap:anywhere;padding:0;text-align:left;
+white-space:normal;min-width:0}
 table.m-cards td:first-child{flex:0 0 100%}
 table.m-cards td:not(:first-child)::before{content:attr(data-label) " ";color:var(--muted)}
 table.m-cards td:empty{display:none}
