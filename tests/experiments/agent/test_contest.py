@@ -55,7 +55,7 @@ def test_nobody_beats_the_oracle_and_keeping_nothing_waits_for_everything(frame)
     assert (wide["none"] == 1).all()
     full = by_budget(frame)[1.0]
     assert full[ORACLE] < 0.6  # the reading is waited for about once in six
-    assert full[UNTUNED] < 0.6
+    assert full[UNTUNED] < 0.7 < full["gdsf"]  # which gives the large artifact up for crumbs
 
 
 def test_all_budgets_of_a_session_share_their_luck(frame):
