@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from mile_rl.api import Workflow
@@ -94,7 +95,20 @@ def pipeline_workflow(
             )
         return {"test_score": scores, "prediction": predictions}
 
-    return Workflow(wire, name=name)
+    return Workflow(_of_the_caller(wire), name=name)
+
+
+def _of_the_caller(function: Any) -> Callable[[], dict[str, Any]]:
+    """Return a function as if it had been typed in where it is run, so that it belongs to that project.
+
+    Its own file is one of this package's, which lies in nobody's project.
+    """
+    space = {name: value for name, value in function.__globals__.items() if name != "__file__"}
+    typed = FunctionType(
+        function.__code__, space, function.__name__, function.__defaults__, function.__closure__
+    )
+    typed.__annotations__ = dict(function.__annotations__)
+    return typed
 
 
 class _Fold:
