@@ -115,7 +115,12 @@ class _Replacer:
             return other_class(self.state.scan, self.learner, configuration)
         wanted = {**plain_defaults(configuration.family), **code_of(configuration)}
         own = {**plain_defaults(configuration.family), **self.parameters}
-        changed = {name: value for name, value in wanted.items() if own.get(name) != value}
+        changed = {
+            # 4 and 4.0 are two values to a signature: what is a number with a point stays one.
+            name: float(value) if isinstance(own.get(name), float) and type(value) is int else value
+            for name, value in wanted.items()
+            if own.get(name) != value
+        }
         if not changed:
             return None
         places = {

@@ -66,38 +66,42 @@ def candidates(
         work = _work(state, name, metric)
         if work.hopeless:
             continue
-        history = histories[metric.name]
-        mean, deviation = _expected(work, history.deviation, metric)
-        expected, low, high = interval(mean, deviation)
-        yield Candidate(
-            change=Change(
-                words=f"work on {name}: change its code or what it is given",
-                edits=(
-                    Edit(
-                        kind="code",
-                        node=name,
-                        stage=node.stage,
-                        operator=node.operator.name,
-                        detail="up to you",
-                    ),
-                ),
-                nodes=(name,),
-            ),
-            stage=node.stage,
-            metric=metric,
-            expected=expected,
-            low=low,
-            high=high,
-            improves=chance_better(mean, deviation, metric.sign),
-            waiting_ns=waiting.after((name,)),
-            origin="own history" if work.gains else "traces",
-            evidence=_evidence(name, work, metric, said.touched.get(name, 0.0)),
-            family=f"node {name}",
-            untried=not work.gains,
-            # Less to the point than a change that says what to write, the more so where nothing was gained yet.
-            plausible=(0.5 if work.gains else 0.1) * min(1.0, said.touched.get(name, 0.0)),
-            draw=metric.sign * float(rng.normal(mean, deviation)),
-        )
+        yield _candidate(state, name, metric, work, histories[metric.name], said, waiting, rng)
+
+
+def _candidate(
+    state: State,
+    name: str,
+    metric: Metric,
+    work: Work,
+    history: OwnHistory,
+    said: Prediction,
+    waiting: Waiting,
+    rng: np.random.Generator,
+) -> Candidate:
+    node, touched = state.prepared.dag.nodes[name], said.touched.get(name, 0.0)
+    mean, deviation = _expected(work, history.deviation, metric)
+    expected, low, high = interval(mean, deviation)
+    edit = Edit(kind="code", node=name, stage=node.stage, operator=node.operator.name, detail="up to you")
+    return Candidate(
+        change=Change(
+            words=f"work on {name}: change its code or what it is given", edits=(edit,), nodes=(name,)
+        ),
+        stage=node.stage,
+        metric=metric,
+        expected=expected,
+        low=low,
+        high=high,
+        improves=chance_better(mean, deviation, metric.sign),
+        waiting_ns=waiting.after((name,)),
+        origin="own history" if work.gains else "traces",
+        evidence=_evidence(name, work, metric, touched),
+        family=f"node {name}",
+        untried=not work.gains,
+        # Less to the point than a change that says what to write, the more so where nothing was gained yet.
+        plausible=(0.5 if work.gains else 0.1) * min(1.0, touched),
+        draw=metric.sign * float(rng.normal(mean, deviation)),
+    )
 
 
 def _work(state: State, name: str, metric: Metric) -> Work:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,38 @@ def candidates(
         waiting: plans.
         rng: for the draws of Thompson's rule.
     """
+    for move in _moves(state, said):
+        one = _candidate(state, move, histories[move.metric.name], waiting, rng)
+        if one is not None:
+            yield one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Move:
+    """One new value of one parameter.
+
+    Args:
+        node, name: the parameter.
+        now, value: its value now and then.
+        why: the rule that proposes the value.
+        place: where it is written; None where that is not plain to see.
+        metric: that it moves.
+        chance: that people in a like state move the parameter.
+        tried: whether the person has run another value.
+    """
+
+    node: str
+    name: str
+    now: Scalar
+    value: Scalar
+    why: str
+    place: Place | None
+    metric: Metric
+    chance: float
+    tried: bool
+
+
+def _moves(state: State, said: Prediction) -> Iterator[_Move]:
     guesses = {(guess.node, guess.parameter): guess for guess in said.parameters}
     told: set[tuple[Any, ...]] = set()
     for (node, name), now in _knobs(state, guesses)[:MOST_PARAMETERS]:
@@ -57,82 +90,82 @@ def candidates(
         metric = state.metric_of(place.nodes if place else (node,))
         if metric is None:
             continue
-        used = _used(state, node, name)
-        for value, why in _values(name, now, guesses.get((node, name))):
+        used, guess = _used(state, node, name), guesses.get((node, name))
+        for value, why in _values(name, now, guess):
             key = (place.argument, value) if place and place.argument else (node, name, value)
             if any(_same(value, other) for other in used) or key in told:
                 continue
             told.add(key)
-            one = _candidate(
-                state, node, name, now, value, why, place, metric, histories[metric.name],
-                guesses.get((node, name)), waiting, rng, tried=len(used) > 1,
-            )  # fmt: skip
-            if one is not None:
-                yield one
+            yield _Move(
+                node=node,
+                name=name,
+                now=now,
+                value=value,
+                why=why,
+                place=place,
+                metric=metric,
+                chance=guess.probability if guess else 0.0,
+                tried=len(used) > 1,
+            )
 
 
 def _candidate(
-    state: State,
-    node: str,
-    name: str,
-    now: Scalar,
-    value: Scalar,
-    why: str,
-    place: Place | None,
-    metric: Metric,
-    history: OwnHistory,
-    guess: ParameterGuess | None,
-    waiting: Waiting,
-    rng: np.random.Generator,
-    *,
-    tried: bool,
+    state: State, move: _Move, history: OwnHistory, waiting: Waiting, rng: np.random.Generator
 ) -> Candidate | None:
+    node, name, place = move.node, move.name, move.place
     nodes = place.nodes if place else (node,)
-    moved = {(one, name): value for one in nodes if (one, name) in history.version.values}
+    moved = {(one, name): move.value for one in nodes if (one, name) in history.version.values}
     if not moved:
         return None
     mean, deviation = history.change(history.version.with_values(moved))
     expected, low, high = interval(mean, deviation)
-    arguments, replacements = place.put(value) if place else ({}, ())
-    about = state.prepared.dag.nodes[node]
-    evidence = _own_evidence(state, node, name, metric) if tried else ""
-    if not evidence:
-        chance = guess.probability if guess else 0.0
-        evidence = (
-            f"people whose histories looked like yours moved {name} next with a chance of {100 * chance:.0f} % "
-            f"({why}); you have not tried another value yet"
-        )
+    arguments, replacements = place.put(move.value) if place else ({}, ())
+    stage = state.prepared.dag.nodes[node].stage
     return Candidate(
         change=Change(
-            words=f"{node}: {name} {now!r} -> {value!r}",
-            edits=(
-                Edit(
-                    kind="parameter",
-                    node=node,
-                    stage=about.stage,
-                    operator=about.operator.name,
-                    parameter=name,
-                    old=now,
-                    new=value,
-                ),
-            ),
+            words=f"{node}: {name} {move.now!r} -> {move.value!r}",
+            edits=(_edit(state, move),),
             arguments=arguments,
             replacements=replacements,
             nodes=nodes,
         ),
-        stage=about.stage,
-        metric=metric,
+        stage=stage,
+        metric=move.metric,
         expected=expected,
         low=low,
         high=high,
-        improves=chance_better(mean, deviation, metric.sign),
+        improves=chance_better(mean, deviation, move.metric.sign),
         waiting_ns=waiting.after(nodes),
-        origin="own history" if tried else "traces",
-        evidence=evidence,
-        family=f"{place.argument if place and place.argument else f'{node}.{name}'}",
-        untried=not tried,
-        plausible=min(1.0, (guess.probability if guess else 0.02)),
-        draw=metric.sign * float(rng.normal(mean, deviation)),
+        origin="own history" if move.tried else "traces",
+        evidence=_evidence(state, move),
+        family=place.argument if place and place.argument else f"{node}.{name}",
+        untried=not move.tried,
+        plausible=min(1.0, max(move.chance, 0.02)),
+        draw=move.metric.sign * float(rng.normal(mean, deviation)),
+    )
+
+
+def _edit(state: State, move: _Move) -> Edit:
+    about = state.prepared.dag.nodes[move.node]
+    return Edit(
+        kind="parameter",
+        node=move.node,
+        stage=about.stage,
+        operator=about.operator.name,
+        parameter=move.name,
+        old=move.now,
+        new=move.value,
+    )
+
+
+def _evidence(state: State, move: _Move) -> str:
+    own = _own_evidence(state, move.node, move.name, move.metric) if move.tried else ""
+    if own:
+        return own
+    return (
+        f"people whose histories looked like yours moved {move.name} next with a chance of "
+        f"{100 * move.chance:.0f} % ({move.why})"
+        + ("" if move.tried else "; you have not tried another value yet")
     )
 
 

@@ -88,11 +88,7 @@ def attempt(
         OperatorFailed: an operator raised; it will not be recommended again.
     """
     chosen = _chosen(advice, number)
-    text = ""
-    if chosen.change.replacements:
-        if digest_of(advice.source) != advice.digest:
-            raise RecommendError(f"{advice.source} was edited since: run `mile recommend` again.")
-        text = Path(advice.source).read_text(encoding="utf-8")
+    text = _text(advice) if chosen.change.replacements else ""
     changed = apply(text, chosen.change.replacements)
     given = {**dict(arguments or {}), **chosen.change.arguments}
     reports: list[Report] = []
@@ -116,6 +112,12 @@ def attempt(
         code=difference(text, changed, Path(advice.source).name),
         command=command_of(advice, chosen),
     )
+
+
+def _text(advice: Advice) -> str:
+    if digest_of(advice.source) != advice.digest:
+        raise RecommendError(f"{advice.source} was edited since: run `mile recommend` again.")
+    return Path(advice.source).read_text(encoding="utf-8")
 
 
 def _chosen(advice: Advice, number: int) -> Recommendation:
