@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mile_rl
-from experiments.bench import kills, memory, planning, sharing, speed, stale
+from experiments.bench import deciding, kills, memory, planning, searching, sharing, speed, stale
 from experiments.bench.measure import RunFailed
 from experiments.bench.systems import SYSTEMS, System
 from experiments.bench.verdicts import Row, table
@@ -39,8 +39,10 @@ def benchmarks(systems: Sequence[System], folder: Path, *, quick: bool) -> dict[
         "speed": lambda: speed.all_of(systems, folder / "speed", repeats=repeats),
         "stale": lambda: stale.bench(systems, folder / "stale"),
         "planning": lambda: planning.bench(folder / "planning", repeats=repeats),
+        "deciding": lambda: deciding.bench(folder / "deciding", repeats=repeats),
         "memory": lambda: memory.bench(systems, folder / "memory", repeats=1 if quick else 3),
         "sharing": lambda: sharing.bench(systems, folder / "sharing"),
+        "search": lambda: searching.bench(folder / "search", repeats=1 if quick else 3),
         "kills": lambda: kills.bench(systems, folder / "kills", kills=30 if quick else 300),
     }
 
@@ -55,7 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="fewer repeats, a tenth of the kills")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     parser.add_argument(
-        "--only", nargs="+", metavar="NAME", help="speed, stale, planning, memory, sharing, kills"
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="speed, stale, planning, deciding, memory, sharing, search, kills",
     )
     parser.add_argument("--systems", nargs="+", metavar="NAME", help=", ".join(SYSTEMS))
     chosen = parser.parse_args(arguments)

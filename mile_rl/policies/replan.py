@@ -6,7 +6,8 @@ The same minimum as ``mile_rl.planner.solve`` (a test compares them), without pl
    at the edge of that;
 2. an offer that takes no longer than the computation of its own node is taken: whatever stands above the node,
    computing it costs at least its own time;
-3. where an offer takes longer, both ways are followed to their ends; where that branches too often, Dinic's
+3. an offer that takes longer than computing its node and what that lacks is not taken;
+4. for what is still undecided both ways are followed to their ends; where that branches too often, Dinic's
    algorithm decides.
 
 Most questions are asked anew with one artifact less; then step 1 goes on from where it was.
@@ -184,24 +185,71 @@ class Replanner:
         total = self._settle(start, loaded)
         if total is not None:
             return total
-        best, best_way, ends = math.inf, start, 0
-        open_ways: list[tuple[_Way, frozenset[int]]] = [(start, frozenset())]
+        way, settled = self._compute_what_pays(start)
+        if settled:
+            self._mark(way, loaded)
+            return self._most(way)
+        best, best_way, ends = math.inf, way, 0
+        open_ways: list[tuple[_Way, frozenset[int]]] = [(way, frozenset())]
         while open_ways:
             way, taken = open_ways.pop()
-            dear = next(
-                (n for n, load_ns in way.edge.items() if load_ns > self._compute[n] and n not in taken), -1
-            )
-            if dear >= 0:
-                open_ways += [(way, taken | {dear}), (self._walk(way, [], dear), taken)]
+            if self._least(way) >= best:
                 continue
-            total = way.cost + sum(way.edge.values())
-            if total < best:
-                best, best_way = total, way
+            dear = next((node for node in self._dear(way) if node not in taken), -1)
+            if dear >= 0:
+                open_ways += [(self._walk(way, [], dear), taken), (way, taken | {dear})]
+                continue
+            if self._most(way) < best:
+                best, best_way = self._most(way), way
             ends += 1
-            if ends + len(open_ways) > MOST_ENDS:
+            if ends > MOST_ENDS:
                 return self._by_cut(start, loaded)
         self._mark(best_way, loaded)
         return best
+
+    def _compute_what_pays(self, way: _Way) -> tuple[_Way, bool]:
+        """Compute the nodes whose offers cost more than that, all else as it is.
+
+        That is right whatever else is computed in the end, for then it only becomes cheaper; but not where it
+        computes another such node on the way, which might pay alone. Of the others, those whose computation has
+        nothing in common with one another's are not worth it.
+
+        Returns:
+            How far that leads, and whether all that is offered then is worth taking.
+        """
+        while True:
+            dear = self._dear(way)
+            others: list[_Way] = []
+            for node in dear:
+                further = self._walk(way, [], node)
+                alone = sum(each in further.forced for each in dear) == 1
+                if alone and self._most(further) <= self._most(way):
+                    way = further
+                    break
+                others.append(further)
+            else:
+                break
+        reached, node_of = set(dear), self._node_of
+        for further in others:
+            new = {node_of[output] for output in further.wanted - way.wanted}
+            if not reached.isdisjoint(new) or not set(dear).issuperset(self._dear(further)):
+                return way, False
+            reached |= new
+        return way, True
+
+    def _dear(self, way: _Way) -> list[int]:
+        """Return the nodes whose offers take longer than their own computation."""
+        compute = self._compute
+        return [node for node, load_ns in way.edge.items() if load_ns > compute[node]]
+
+    def _most(self, way: _Way) -> float:
+        """Return what a way costs where all that is offered is taken."""
+        return way.cost + sum(way.edge.values())
+
+    def _least(self, way: _Way) -> float:
+        """Return what a way costs at least, whatever else is computed: each offer or the node itself."""
+        compute = self._compute
+        return way.cost + sum([min(load, compute[node]) for node, load in way.edge.items()])
 
     def _by_cut(self, start: _Way, loaded: Bools) -> float:
         offers = [output for output in start.wanted if self._node_of[output] in start.edge]
