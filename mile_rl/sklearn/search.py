@@ -87,7 +87,7 @@ class GridSearchCV(_Shared, model_selection.GridSearchCV):  # type: ignore[misc]
         >>> pipe = make_pipeline(StandardScaler(), LogisticRegression())
         >>> search = GridSearchCV(pipe, {"logisticregression__C": [0.1, 1, 10]}, store=None)
         >>> search.fit(*load_iris(return_X_y=True)).best_params_
-        {'logisticregression__C': 1}
+        {'logisticregression__C': 10}
         >>> search.counts_.computed  # a scaler's fit and its transform of the test rows, on 5 folds
         10
     """

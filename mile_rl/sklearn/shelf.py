@@ -116,7 +116,11 @@ class Shelf:
         if artifact is None:
             return None
         with self._lock:
-            loaded = self._opening.store.get(signature, artifact=artifact)
+            try:
+                loaded = self._opening.store.get(signature, artifact=artifact)
+            except (StoreError, OSError) as error:
+                log.warning("%s.%s was not loaded: %s", artifact.meta.node, artifact.meta.output, error)
+                return None
             if loaded.value is MISSING:
                 self._artifacts.pop(signature, None)
                 self._kept.pop(signature, None)
@@ -140,11 +144,20 @@ class Shelf:
     def offer(self, signature: str, value: Any, worth: Worth) -> bool:
         """Keep a value if guard and policy want it; it is on disk when this returns. Tell whether it is.
 
+        A store that cannot be used costs a line in the log, and never the search.
+
         Args:
             signature: of the value, in this and every later process.
             value: nobody may change it.
             worth: what it took.
         """
+        try:
+            return self._offer(signature, value, worth)
+        except (StoreError, OSError) as error:
+            log.warning("%s.%s was not kept: %s", worth.node, worth.output, error)
+            return False
+
+    def _offer(self, signature: str, value: Any, worth: Worth) -> bool:
         with self._lock:
             self._guard.computed(worth.compute_ns)
             if worth.made_ns < QUICK_NS or signature in self._kept:
