@@ -515,3 +515,27 @@ def spent(state, e):
 def used_bytes(state, e):
     """Return how much an episode's store holds."""
     return int(state.ints[e, USED])
+
+
+@njit(cache=True)
+def play_through(pack, state, constants, e, out):
+    """Play an episode to its end with multipliers of 1, and return how long the person waited."""
+    begin(pack, state, e)
+    while advance(pack, state, constants, e, 1.0, False, out):
+        pass
+    return state.reals[e, WAITING]
+
+
+@njit(cache=True)
+def step_all(pack, state, constants, multipliers, out, running):
+    """Answer every episode's decision and play on to its next one.
+
+    Args:
+        pack, state, constants: the tables.
+        multipliers: float64[e].
+        out: float32[e, SIZE], the observations of the next decisions.
+        running: bool[e], overwritten: whether there is one; episodes where there was none are left alone.
+    """
+    for e in range(running.shape[0]):
+        if running[e]:
+            running[e] = advance(pack, state, constants, e, multipliers[e], True, out[e])
