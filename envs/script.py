@@ -8,7 +8,7 @@ at a time with the production objects, ``envs.kernel`` many at once).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -119,6 +119,7 @@ class Script:
     scenario_turn: Ints
     root_ptr: Ints
     root_node: Ints
+    _intermediate_bytes: int = field(default=-1, init=False, repr=False)
 
     def __post_init__(self) -> None:
         _Check(self).everything()
@@ -145,9 +146,12 @@ class Script:
         What a budget is a share of: 1 is what keeping everything of one run takes. A person knows that; what a
         whole session will have made nobody knows beforehand.
         """
-        held = np.where(self.output_codec >= 0, self.output_bytes, 0)
-        by_node = np.bincount(self.output_node, weights=held, minlength=self.nodes)
-        return int(np.median([by_node[self.version(turn)].sum() for turn in range(self.turns)]))
+        if self._intermediate_bytes < 0:
+            held = np.where(self.output_codec >= 0, self.output_bytes, 0)
+            by_node = np.bincount(self.output_node, weights=held, minlength=self.nodes)
+            median = np.median([by_node[self.version(turn)].sum() for turn in range(self.turns)])
+            object.__setattr__(self, "_intermediate_bytes", int(median))
+        return self._intermediate_bytes
 
     def version(self, turn: int) -> Ints:
         """Return the nodes of an iteration."""
