@@ -12,7 +12,6 @@ from mile_rl.engine.project import Project
 from mile_rl.engine.report import State
 from mile_rl.errors import WorkflowError
 from mile_rl.policies.words import duration
-from mile_rl.store.records import OutputRecord
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.version import VersionNode
@@ -97,6 +96,7 @@ def explain(
                 reasons = _why_loaded(prepared, name, loads)
             case _:
                 reasons = _why_pruned(prepared, name)
+        reasons.extend(_decisions(prepared, name))
         return Explanation(
             node=name,
             state=state,
@@ -208,22 +208,22 @@ def _why_computed(
         )
     elif not reasons:
         reasons.append("nothing that it depends on has changed, but its result is not in the store.")
-        reasons.extend(_why_not_kept(prepared, name))
     return reasons
 
 
-def _why_not_kept(prepared: Prepared, name: str) -> list[str]:
-    assert prepared.previous is not None
-    records: list[OutputRecord] = [
-        output
-        for output in prepared.catalog.outputs_of(prepared.previous.id)
-        if output.node == name and output.reason
-    ]
-    return [
-        f"{Output(name, output.name)} was {'kept then and is gone now' if output.kept else 'not kept'}: "
-        f"{output.reason}."
-        for output in records
-    ]
+def _decisions(prepared: Prepared, name: str) -> list[str]:
+    """Return what was last decided about a node's results: kept or let go, and the policy's reason."""
+    signatures = prepared.signatures[name].outputs
+    decisions = prepared.catalog.decisions_on(signatures.values())
+    told = []
+    for output, signature in signatures.items():
+        if signature in decisions:
+            number, kept, reason = decisions[signature]
+            what = f"was {'kept' if kept else 'not kept'} in iteration {number}"
+            if kept and signature not in prepared.artifacts:
+                what += " and let go since; then it counted"
+            told.append(f"{Output(name, output)} {what}: {reason}.")
+    return told
 
 
 def _why_loaded(prepared: Prepared, name: str, loads: list[Output]) -> list[str]:

@@ -288,6 +288,18 @@ class Catalog:
         )
         return [(name, operator) for name, operator in found]
 
+    def decisions_on(self, signatures: Iterable[str]) -> dict[str, tuple[int, bool, str]]:
+        """Return what was last decided about outputs: signature -> (iteration, whether it was kept, why).
+
+        An iteration that only found or loaded an artifact decided nothing.
+        """
+        found = self._among(
+            "SELECT signature, iteration, kept, reason FROM outputs WHERE signature IN ({keys}) "
+            "AND reason NOT IN ('', 'loaded', 'kept before') ORDER BY iteration",
+            signatures,
+        )
+        return {signature: (number, bool(kept), reason) for signature, number, kept, reason in found}
+
     def outputs_of(self, identity: int) -> list[OutputRecord]:
         """Return an iteration's outputs in the order of recording."""
         found = self.connector.read(

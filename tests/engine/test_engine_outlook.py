@@ -254,3 +254,25 @@ def test_a_run_loads_only_what_its_decisions_need(tmp_path, seconds, looks):
     assert ("mile_rl.policies.appraisal" in loaded) == looks
     assert not any(name.startswith("mile_rl.prediction") for name in loaded)
     assert find(tmp_path, environ={}).root == tmp_path
+
+
+def test_explain_tells_why_a_result_was_kept_or_let_go(person, foreseeing):
+    from mile_rl.engine.explain import explain
+
+    def explained(node):
+        person.forgets()
+        flow = load_workflow(str(foreseeing.root / "flow_under_test.py"))
+        return explain(flow, (), {}, node, project=foreseeing)
+
+    person.writes(FLOW.format(seconds=0.03))
+    person.runs(project=foreseeing)
+    person.runs(project=foreseeing)  # finds and loads: decides nothing
+    clean = explained("clean").reasons[-1]
+    assert clean.startswith("clean was kept in iteration 1: ")
+    assert " % likely to be used next time, it saves " in clean
+    assert " for " in clean
+    from mile_rl.engine.history import opened_store
+
+    with opened_store(foreseeing) as store:
+        store.evict([artifact.signature for artifact in store.artifacts()])
+    assert explained("clean").reasons[-1].startswith("clean was kept in iteration 1 and let go since")
