@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -144,6 +145,23 @@ class Belief:
         """Return by how many deviations ``error`` lies above what is expected of a configuration."""
         bound = float(to_scale(np.array([error]))[0])
         return float((bound - self.errors.mean[at]) / (self.stretch * self.errors.deviation[at]))
+
+    def change_from(self, at: int, error: float) -> tuple[float, float, float]:
+        """Return the median error of a recommended configuration and the ends of its 80 % interval.
+
+        Unlike :meth:`error` it allows for the choice: what is recommended was chosen for its promise. The lead
+        over the present error is what goes with the chance to improve, so that the two never contradict.
+
+        Args:
+            at: the configuration.
+            error: the present one's error.
+        """
+        bound = float(to_scale(np.array([error]))[0])
+        width = self.stretch * float(self.errors.deviation[at])
+        middle = bound - width * NormalDist().inv_cdf(self.below(at, error))
+        spread = QUANTILE_80 * width
+        low, median, high = from_scale(np.array([middle - spread, middle, middle + spread]))
+        return float(median), float(low), float(high)
 
     def gaussian_gain(self) -> Floats:
         """Return the gain over the best so far that the Gaussian expects, on the logistic scale."""

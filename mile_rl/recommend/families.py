@@ -92,6 +92,7 @@ FAMILIES: Mapping[str, Family] = {
         says="Nearest neighbours gives a row the class of the most similar rows.",
         defaults={"n_neighbors": 5, "p": 2},
         abilities=frozenset(("predict_proba", "classes_", "kneighbors")),
+        growth=2.0,
         random=False,
     ),
     "Logit": Family(

@@ -137,7 +137,9 @@ class State:
         return self.tables[node]
 
     def _look(self, node: str) -> Table:
-        size, sparse, classes = None, False, None
+        """Look at what the node takes: of several tables a matrix counts, sparse or not, before a frame."""
+        found: list[tuple[int, Size, bool]] = []
+        classes = None
         for parent in self.prepared.dag.nodes[node].parents:
             signature = self.prepared.signatures[parent.node].outputs[parent.name]
             artifact = self.prepared.artifacts.get(signature)
@@ -145,11 +147,15 @@ class State:
                 continue
             value = self.prepared.store.get(signature, artifact=artifact).value
             shape: tuple[int, ...] = getattr(value, "shape", ())
-            if size is None and len(shape) == 2 and min(shape) > 0:
-                size = Size(rows=int(shape[0]), columns=int(shape[1]))
+            if len(shape) == 2 and min(shape) > 0:
                 sparse = hasattr(value, "tocsr")
+                rank = 0 if sparse else 2 if hasattr(value, "columns") else 1
+                found.append((rank, Size(rows=int(shape[0]), columns=int(shape[1])), sparse))
             elif classes is None and len(shape) == 1 and hasattr(value, "dtype"):
                 classes = len(set(value[:MOST_LABELS].tolist()))
+        if not found:
+            return Table(classes=classes)
+        _, size, sparse = min(found, key=lambda one: one[0])
         return Table(size=size, sparse=sparse, classes=classes)
 
 

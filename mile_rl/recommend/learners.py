@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -76,7 +77,7 @@ class _Replacer:
         self.tried = Tried(state, model, learner, nodes, metric)
 
     def candidates(self, rng: np.random.Generator) -> Iterator[Candidate]:
-        belief = self.model.belief(self.tried.seen, self.table.size, level_doubt=_level_doubt(self.metric))
+        belief = self._belief()
         values, drawn = belief.value(), from_scale(belief.draw(rng))
         count = 0
         told: set[str] = set()
@@ -94,6 +95,16 @@ class _Replacer:
             told |= {key, configuration.family}
             count += 1
             yield self._candidate(int(at), configuration, written, belief, float(drawn[at]))
+
+    def _belief(self) -> Belief:
+        """Return the belief, with the waiting that the outcomes are too small and too binary to tell of."""
+        belief = self.model.belief(self.tried.seen, self.table.size, level_doubt=_level_doubt(self.metric))
+        now = self.model.configurations[self.current].family
+        rows = self.table.size.rows if self.table.size else None
+        ratios = [
+            fitting_ratio(now, one.family, rows, self.table.classes) for one in self.model.configurations
+        ]
+        return replace(belief, log_seconds=belief.log_seconds + np.log(ratios))
 
     def _fits(self, configuration: Configuration) -> bool:
         family = FAMILIES[configuration.family]
@@ -133,7 +144,7 @@ class _Replacer:
     def _candidate(
         self, at: int, configuration: Configuration, written: Written, belief: Belief, drawn: float
     ) -> Candidate:
-        median, low, high = belief.error(at)
+        median, low, high = belief.change_from(at, self.error)
         stage = self.state.prepared.dag.nodes[self.node].stage
         change = self.metric.change
         ends = sorted((change(self.error, low), change(self.error, high)))
@@ -222,10 +233,7 @@ class _Replacer:
     def _compute_ns(self, at: int, belief: Belief) -> dict[str, int]:
         """Return what the nodes would take with another learner: what they took, by the ratio of fitting."""
         layout = self.state.prepared.layout
-        ratio = float(np.exp(np.clip(belief.log_seconds[at] - belief.log_seconds[self.current], -6, 6)))
-        before, after = (self.model.configurations[one].family for one in (self.current, at))
-        rows = self.table.size.rows if self.table.size else None
-        ratio *= fitting_ratio(before, after, rows, self.table.classes)
+        ratio = float(np.exp(np.clip(belief.log_seconds[at] - belief.log_seconds[self.current], -8, 8)))
         return {
             name: round(int(layout.compute_ns[layout.node_at[name]]) * ratio)
             for name in self.nodes

@@ -37,6 +37,9 @@ def test_each_recommendation_says_what_to_change_what_to_expect_why_and_how_long
     for one in said:
         assert one.low <= one.expected <= one.high
         assert 0 < one.improves < 1
+        # The chance and the interval say one thing: 10 % lie below its low end, 10 % above its high end.
+        assert (one.improves >= 0.5) == (one.expected >= 0) or abs(one.expected) < 1e-6
+        assert (one.improves >= 0.9) == (one.low >= 0) or abs(one.improves - 0.9) < 0.02
         assert one.metric == "accuracy"
         assert -one.now <= one.expected <= 1
         assert one.waiting_ns > 0
@@ -221,3 +224,30 @@ def test_a_metric_in_percent_changes_in_percent(own):
     metric = metrics_of(own.flow().capture(), {"accuracy": [91.0]})[0]
     assert metric.error(91.0) == pytest.approx(0.09)
     assert metric.change(0.09, 0.05) == pytest.approx(4.0)
+
+
+def test_of_several_tables_a_matrix_is_looked_at_and_a_sparse_one_rules_out_what_needs_dense(
+    moon, monkeypatch
+):
+    monkeypatch.setenv("MILE_POLICY", "all")
+    monkeypatch.setenv("MILE_WRITE_ALLOWANCE_MS", "1000")
+    moon.edit("    return table**power", "    time.sleep(0.1)\n    return csr_matrix(table**power)")
+    moon.edit(
+        "from mile_rl import op",
+        "import time\n\nfrom scipy.sparse import csr_matrix\n\nfrom mile_rl import op",
+    )
+    moon.run()
+    said = [one for one in moon.recommend(n=12) if one.origin == "outcome model" and one.change.replacements]
+    assert "GaussianNB" not in learners_in(moon, said)
+    assert said
+    assert all("with at most 400 rows" in one.evidence for one in said)
+
+
+def test_many_classes_and_many_rows_make_some_learners_slower():
+    from mile_rl.recommend.families import fitting_ratio
+
+    assert fitting_ratio("Logit", "GBT", 1000, 10) == 10
+    assert fitting_ratio("GBT", "Logit", 1000, 10) == 0.1
+    assert fitting_ratio("GBT", "lSVM", 1000, 10) == 1
+    assert fitting_ratio("Logit", "kSVM", 40_000, 2) == 4
+    assert fitting_ratio("Logit", "RF", None, None) == 1
