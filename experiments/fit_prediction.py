@@ -29,13 +29,12 @@ from experiments.prediction.evaluate import (
     moves_report,
     report,
     stop_report,
-    value_hits,
-    values_report,
 )
 from experiments.prediction.fit import FitSettings, fit
 from experiments.prediction.generated import compare, walks
 from experiments.prediction.plots import draw_plots
 from experiments.prediction.tracking import track
+from experiments.prediction.value_scores import value_hits, values_report
 from mile_rl.errors import MileError
 from traces.reader import Traces
 from traces.schema import History

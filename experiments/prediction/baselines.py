@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from experiments.prediction.dataset import Dataset
 from mile_rl.prediction.base import CLASSES
-from mile_rl.prediction.features import NODE_NAMES
+from mile_rl.prediction.node_features import NODE_NAMES
 from mile_rl.workflows.edits import STAGES
 
 Floats = NDArray[np.float64]

@@ -34,7 +34,8 @@ def figures(report: Mapping[str, Any]) -> str:
         lines += _target("Change class", own["classes"], "first-order Markov")
         lines += _target("Nodes touched", own["nodes"], "stage base rate")
     if report.get("values"):
-        lines += _values(report["values"])
+        lines += _values("in histories that a person launched", report["values"]["hand_launched"])
+        lines += _values("all runs launched by hand", report["values"]["with_scripted"])
     lines += _others(report)
     return "\n".join(lines)
 
@@ -60,9 +61,15 @@ def _target(title: str, own: Mapping[str, Any], shown: str) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", "| model | " + " | ".join(weightings) + " |", "|---" * (len(weightings) + 1) + "|"]
     for metric in own[weightings[0]]["scores"][MODEL]:
-        if metric != "log_loss":
+        if metric not in ("log_loss", "ece"):
             values = [f"{own[weighting]['scores'][MODEL][metric]:.3f}" for weighting in weightings]
             lines.append(f"| {metric} | " + " | ".join(values) + " |")
+    cells = [
+        f"{own[name]['calibration']['ece']:.3f} [{own[name]['calibration']['low']:.3f}, "
+        f"{own[name]['calibration']['high']:.3f}]"
+        for name in weightings
+    ]
+    lines.append("| ece, with its 95 % interval | " + " | ".join(cells) + " |")
     adapting = own["adapting"]
     known = [name for name in weightings if name in adapting]
     if known:
@@ -76,11 +83,11 @@ def _target(title: str, own: Mapping[str, Any], shown: str) -> list[str]:
     return [*lines, ""]
 
 
-def _values(own: Mapping[str, Any]) -> list[str]:
+def _values(title: str, own: Mapping[str, Any]) -> list[str]:
     weightings = [name for name in ("iteration", "balanced", "repository") if name in own]
     lines = [
-        f"### Next exact value of a parameter that moves: {own['moves']:,} moves of {own['groups']} groups, "
-        "launched by hand",
+        f"### Next exact value of a parameter that moves, {title}: {own['moves']:,} moves of "
+        f"{own['groups']} groups",
         "",
         "| top-1 / top-3 | " + " | ".join(VOTES[name] for name in weightings) + " |",
         "|---" * (len(weightings) + 1) + "|",
@@ -89,7 +96,10 @@ def _values(own: Mapping[str, Any]) -> list[str]:
         cells = [f"{own[w]['top_1'][name]:.3f} / {own[w]['top_3'][name]:.3f}" for w in weightings]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     cells = [f"{own[w]['among_candidates']:.3f}" for w in weightings]
-    ratios = [f"{own[w]['top_3'][MODEL] / own[w]['top_3'][own[w]['best_baseline']]:.2f}" for w in weightings]
+    ratios = [
+        f"{times['times']:.2f} [{times['low']:.2f}, {times['high']:.2f}]"
+        for times in (own[w]["times_best"] for w in weightings)
+    ]
     lines.append("| right value among the candidates at all | " + " | ".join(cells) + " |")
     lines.append("| top-3, times the best baseline's | " + " | ".join(ratios) + " |")
     return [*lines, ""]

@@ -52,6 +52,17 @@ def logistic(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
     return out / out.sum(axis=1, keepdims=True)
 
 
+def together(first: Candidate, second: Candidate) -> Candidate:
+    """Return the candidate whose odds are the geometric mean of two others'."""
+
+    def forecast(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
+        product = np.sqrt(first(dataset, train, weight) * second(dataset, train, weight))
+        chances: Floats = product / product.sum(axis=1, keepdims=True)
+        return chances
+
+    return forecast
+
+
 def node_trees(settings: TreeSettings, classes: Floats) -> Candidate:
     """Return the candidate that grows trees for the nodes, given out-of-fold chances of the classes."""
 
@@ -125,13 +136,14 @@ def main(argv: Sequence[str]) -> int:
         **CLASS_BASELINES,
         "logistic regression": logistic,
         "boosted trees, as chosen": trees(chosen),
+        "trees and logistic regression together": together(trees(chosen), logistic),
         "boosted trees, half as many": trees(replace(chosen, rounds=chosen.rounds // 2)),
         "boosted trees, twice the leaves": trees(replace(chosen, leaves=2 * chosen.leaves)),
     }
     sources = " | ".join(sorted(set(dataset.source.tolist())))
     head = [f"| candidate | {sources} |", "|---" * (1 + sources.count("|") + 1) + "|"]
     lines = ["change class", *head]
-    lines += table(dataset, seen, classes, "boosted trees, as chosen", nodes=False)
+    lines += table(dataset, seen, classes, "trees and logistic regression together", nodes=False)
     chances = across(dataset, classes["boosted trees, as chosen"], seen, nodes=False)
     settings = CHOSEN["touched"]
     nodes: dict[str, Candidate] = {

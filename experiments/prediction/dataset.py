@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.records import Transition, transitions
 from mile_rl.prediction.base import CLASS_INDEX, CLASSES, PastIteration
-from mile_rl.prediction.features import NODE_NAMES, PARAMETER_NAMES, class_row, node_rows, parameter_row
+from mile_rl.prediction.features import PARAMETER_NAMES, class_row, parameter_row
 from mile_rl.prediction.memory import ValueMemory, value_key
+from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.parameters import ParameterTrace, same
 from mile_rl.prediction.sample import GENERATED_NAMES, decided
-from mile_rl.prediction.state import HistoryState, ParameterTrace, same
+from mile_rl.prediction.state import HistoryState
 from mile_rl.workflows.edits import STAGES, Scalar
 from traces.schema import History
+from traces.scripted import is_scripted
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -31,13 +34,17 @@ MAX_VALUE_ROWS = 1_200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A parameter that moved in an iteration launched by hand, and what was known before it did."""
+    """A parameter that moved in an iteration launched by hand, and what was known before it did.
+
+    ``scripted`` says that a program drove most of the history around it.
+    """
 
     decision: int
     name: str
     trace: ParameterTrace
     person: ValueMemory
     value: Scalar
+    scripted: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -222,6 +229,7 @@ def _move(decision: int, name: str, trace: ParameterTrace, person: ValueMemory, 
     current = value_key(trace.values[-1])
     memory.used = {name: Counter(person.used.get(name, ()))}
     memory.followed = {(name, current): Counter(person.followed.get((name, current), ()))}
+    memory.habits = person.habits.fork()
     keys = [*memory.used[name], *memory.followed[name, current]]
     memory.values = {key: person.values[key] for key in keys}
     kept = ParameterTrace(
@@ -248,6 +256,7 @@ def _frozen(out: Columns, histories: Sequence[History]) -> Dataset:
         stage, kind = text.split(" ")
         kinds[index].append((stage, kind))
     places = np.asarray(out.parameter_node, dtype=np.int64)
+    scripted = [is_scripted(history) for history in histories]
     return Dataset(
         group=np.array([histories[index].group for index in out.history]),
         source=np.array([histories[index].source for index in out.history]),
@@ -267,7 +276,7 @@ def _frozen(out: Columns, histories: Sequence[History]) -> Dataset:
         parameter_decision=decision,
         parameter_name=np.asarray(out.parameter_name, dtype=str),
         parameter_node=places + (ends[decision] if len(decision) else 0),
-        moves=out.moves,
+        moves=[replace(move, scripted=scripted[out.history[move.decision]]) for move in out.moves],
         adds=adds,
         kinds=kinds,
         fresh_rows=np.asarray(out.fresh_rows),
@@ -319,9 +328,12 @@ def with_classes(dataset: Dataset, classes: Floats, *, fresh: bool = False) -> F
     each = np.arange(len(nodes))
     nodes[:, column["p_nothing"]] = chances[:, 0]
     nodes[:, column["p_return"]] = chances[:, 1]
-    nodes[:, column["p_stage"]] = np.stack(
-        [change_p + change_r + change_c, change_m + change_h + change_c, change_e], axis=1
-    )[each, stage]
+    p_stage = np.stack([change_p + change_r + change_c, change_m + change_h + change_c, change_e], axis=1)[
+        each, stage
+    ]
+    # a node's part of its stage's chance goes up and down with that chance
+    nodes[:, column["stage_part"]] *= p_stage / nodes[:, column["p_stage"]]
+    nodes[:, column["p_stage"]] = p_stage
     nodes[:, column["p_parameter"]] = np.stack([change_r, change_h, zero], axis=1)[each, stage]
     return nodes
 

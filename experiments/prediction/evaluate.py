@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +11,16 @@ from numpy.typing import NDArray
 
 from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES, SLOW_BASELINES
 from experiments.prediction.dataset import Dataset, weights, with_classes
-from experiments.prediction.fit import Fitted, class_chances, value_tables
+from experiments.prediction.fit import Fitted, class_chances
 from experiments.prediction.scores import (
     binary_loss,
     bootstrap,
     calibration,
+    calibration_interval,
     class_loss,
     class_scores,
     node_scores,
 )
-from mile_rl.prediction.memory import value_key
-from mile_rl.prediction.values import VALUE_NAMES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -133,9 +131,11 @@ def _classes(dataset: Dataset, own: Mask, forecasts: Forecasts, rng: np.random.G
     losses = {name: class_loss(chances[own], y) for name, chances in forecasts.classes.items()}
     chances = forecasts.classes[MODEL][own]
     out: dict[str, Any] = {}
+    hit = (chances.argmax(axis=1) == y).astype(np.float64)
     for name, power in WEIGHTINGS.items():
         weight = weights(group, power)
         out[name] = {
+            "calibration": calibration_interval(chances.max(axis=1), hit, weight, group, rng),
             "scores": {
                 other: class_scores(table[own], y, weight) for other, table in forecasts.classes.items()
             },
@@ -146,7 +146,6 @@ def _classes(dataset: Dataset, own: Mask, forecasts: Forecasts, rng: np.random.G
             },
         }
     balanced = weights(group, WEIGHTINGS["balanced"])
-    hit = (chances.argmax(axis=1) == y).astype(np.float64)
     out["reliability"] = calibration(chances.max(axis=1), hit, balanced)[1]
     out["by_seen"] = _by_seen(dataset.seen[own], losses, balanced)
     out["adapting"] = _adapting(
@@ -168,6 +167,9 @@ def _nodes(dataset: Dataset, own: Mask, forecasts: Forecasts, rng: np.random.Gen
         per_decision[own] = weights(dataset.group[own], power)
         weight = np.ones(len(y)) if name == "node" else per_decision[decision] * share
         out[name] = {
+            "calibration": calibration_interval(
+                forecasts.nodes[MODEL][rows], y.astype(np.float64), weight, group, rng
+            ),
             "scores": {
                 other: node_scores(chances[rows], y, weight) for other, chances in forecasts.nodes.items()
             },
@@ -225,105 +227,6 @@ def _adapting(
             weight = weights(group[chosen], power) * (1.0 if share is None else share[chosen])
             out[name] = bootstrap(adapted[chosen], fresh[chosen], group[chosen], weight, rng)
     return out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ValueHits:
-    """Of every parameter that moved: whether the right value was the first guess, or among the first three.
-
-    Args:
-        hits: forecast -> (first, first three), 1 or 0 a move.
-        reach: 1 where the right value was among the candidates at all.
-        groups: whose move it was.
-        kinds: type of the new value.
-    """
-
-    hits: Mapping[str, tuple[Floats, Floats]]
-    reach: Floats
-    groups: NDArray[np.str_]
-    kinds: Sequence[str]
-
-
-def value_hits(dataset: Dataset, held_out: Mask, fitted: Fitted) -> ValueHits | None:
-    """Return the hits among the held-out moves, None where there is no such move.
-
-    Args:
-        dataset: all decisions.
-        held_out: which of them are judged.
-        fitted: the model; its common values come from what it was fitted on.
-    """
-    moves = [move for move in dataset.moves if held_out[move.decision]]
-    if not moves:
-        return None
-    table, hit, owner = value_tables(dataset, moves, lambda group: fitted.model.common)
-    column = {name: index for index, name in enumerate(VALUE_NAMES)}
-    used, common = table[:, column["own_count"]] > 0, table[:, column["common_share"]] > 0
-    step = (table[:, 3] + table[:, 4]) > 0
-    orders = {
-        MODEL: fitted.estimators["values"].decision_function(table),
-        "a value used before": np.where(used, -table[:, column["own_recency"]], -np.inf),
-        "the same step again": np.where(step, table[:, 3] + 0.5 * table[:, 4], -np.inf),
-        "most common values": np.where(common, -table[:, column["common_rank"]], -np.inf),
-    }
-    reach = np.zeros(len(moves))
-    reach[owner[hit > 0]] = 1.0
-    return ValueHits(
-        hits={name: _hits(score, hit, owner, len(moves)) for name, score in orders.items()},
-        reach=reach,
-        groups=dataset.group[[move.decision for move in moves]],
-        kinds=[value_key(move.value)[0] for move in moves],
-    )
-
-
-def values_report(parts: Sequence[ValueHits], seed: int = 0) -> dict[str, Any]:
-    """Return how often a parameter's next value is among the first one and three guesses, given that it moves.
-
-    Args:
-        parts: hits of disjoint sets of moves.
-        seed: of the bootstrap.
-    """
-    if not parts:
-        return {}
-    names = list(parts[0].hits)
-    hits = {
-        name: tuple(np.concatenate([part.hits[name][place] for part in parts]) for place in (0, 1))
-        for name in names
-    }
-    groups = np.concatenate([part.groups for part in parts])
-    reach = np.concatenate([part.reach for part in parts])
-    rng = np.random.default_rng(seed)
-    out: dict[str, Any] = {
-        "moves": len(groups),
-        "groups": len(set(groups.tolist())),
-        "kinds": dict(Counter(kind for part in parts for kind in part.kinds)),
-    }
-    for weighting, power in WEIGHTINGS.items():
-        weight = weights(groups, power)
-        best = max(
-            (name for name in names if name != MODEL),
-            key=lambda name: float(np.average(hits[name][1], weights=weight)),
-        )
-        out[weighting] = {
-            "top_1": {name: float(np.average(hits[name][0], weights=weight)) for name in names},
-            "top_3": {name: float(np.average(hits[name][1], weights=weight)) for name in names},
-            "among_candidates": float(np.average(reach, weights=weight)),
-            "best_baseline": best,
-            "misses_saved": bootstrap(1 - hits[MODEL][1], 1 - hits[best][1], groups, weight, rng),
-        }
-    return out
-
-
-def _hits(score: Floats, hit: NDArray[np.int64], owner: NDArray[np.int64], n: int) -> tuple[Floats, Floats]:
-    """Return per move whether the right value ranks first, and among the first three."""
-    order = np.lexsort((-score, owner))
-    start = np.searchsorted(owner[order], owner[order], side="left")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order)) - start
-    right = (hit > 0) & np.isfinite(score)
-    first, three = np.zeros(n), np.zeros(n)
-    first[owner[right & (rank < 1)]] = 1.0
-    three[owner[right & (rank < 3)]] = 1.0
-    return first, three
 
 
 def stop_report(dataset: Dataset, held_out: Mask, chances: Floats) -> dict[str, Any]:

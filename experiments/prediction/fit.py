@@ -27,6 +27,9 @@ MAX_LAG = 24
 MAX_ADDS = 12
 MAX_COMMON = 12
 MAX_NAMES = 400
+MAX_NODE_ROWS = 60
+"""Of larger workflows so many nodes, drawn by chance, are fitted on, and weigh as much as all of them."""
+
 MAX_PARAMETER_ROWS = 200_000
 """More rows than this teach the forest of moving parameters nothing that they do not teach already."""
 
@@ -123,7 +126,7 @@ def fit(
     on_progress("end of history")
     ended = (dataset.y[train] < 0).astype(np.int64)
     stop = grow(dataset.rows[train], ended, weight[train], settings.trees["stop"], settings.seed)
-    nodes = _Nodes(dataset, going_on, weight, classes)
+    nodes = _Nodes(dataset, going_on, weight, classes, settings.seed)
     on_progress("nodes touched")
     touched = nodes.grow(nodes.rows, nodes.train, settings, "touched")
     on_progress("nodes touched, for drawing")
@@ -141,29 +144,41 @@ def fit(
         "values": values,
         "generated": generated,
     }
-    model = Model(
+    return Fitted(model=_model(dataset, going_on, weight, estimators, rates, facts), estimators=estimators)
+
+
+def _model(
+    dataset: Dataset,
+    train: Mask,
+    weight: Floats,
+    estimators: Mapping[str, Any],
+    rates: Mapping[str, float],
+    facts: Mapping[str, Any],
+) -> Model:
+    """Return the model as it ships: the trees as plain arrays, and the tables beside them."""
+    return Model(
         forests={
             name: to_forest(estimator, len(CLASSES) if name == "classes" else 2)
             for name, estimator in estimators.items()
         },
-        common=_shipped_values(dataset, going_on),
+        common=_shipped_values(dataset, train),
         name_rates=rates,
-        lags=_lags(dataset, going_on),
-        tables=_tables(dataset, going_on, weight),
+        lags=_lags(dataset, train),
+        tables=_tables(dataset, train, weight),
         facts=dict(facts),
     )
-    return Fitted(model=model, estimators=estimators)
 
 
 class _Nodes:
     """The rows of nodes that are fitted on, and their weights."""
 
-    def __init__(self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats) -> None:
-        sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
+    def __init__(self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats, seed: int) -> None:
+        sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))[dataset.node_decision]
         self.y = dataset.node_y
-        self.train = train[dataset.node_decision]
+        drawn = np.random.default_rng(seed).random(len(sizes)) * np.maximum(sizes, MAX_NODE_ROWS)
+        self.train = train[dataset.node_decision] & (drawn < MAX_NODE_ROWS)
         self.rows = with_classes(dataset, classes)
-        self.weight = (weight / np.maximum(sizes, 1))[dataset.node_decision]
+        self.weight = weight[dataset.node_decision] / np.minimum(sizes, MAX_NODE_ROWS)
 
     def grow(self, rows: Floats, chosen: Mask, settings: FitSettings, name: str) -> Any:
         """Return trees grown on the chosen rows."""
@@ -282,8 +297,10 @@ def common_values(
     for name, own in used.items():
         groups = {group for _, members in own.values() for group in members} - {without}
         counts = [(len(members - {without}), value) for value, members in own.values()]
+        # a text that one group alone used stays with it; a number says nothing of anybody
         least = 1 if without is not None else 2
-        best = sorted((pair for pair in counts if pair[0] >= least), key=lambda p: (-p[0], str(p[1])))
+        counts = [(n, value) for n, value in counts if n >= (least if isinstance(value, str) else 1)]
+        best = sorted(counts, key=lambda pair: (-pair[0], str(pair[1])))
         # a value longer than this is a text that somebody wrote, of no use to anybody else
         kept = [(value, count / len(groups)) for count, value in best if len(str(value)) <= 40]
         if len(groups) >= 1 and kept:

@@ -27,6 +27,18 @@ def binary_loss(chances: Floats, y: Integers) -> Floats:
     return loss
 
 
+def _bins(confidence: Floats, weight: Floats) -> Integers:
+    """Return the bin of each decision: bins of equal weight by what was claimed."""
+    order = np.argsort(confidence, kind="stable")
+    heap = np.cumsum(weight[order]) / weight.sum()
+    place = np.minimum((heap * BINS - 1e-9).astype(np.int64), BINS - 1)
+    # equal claims belong in one bin, or the order of ties would make up a gap
+    first = np.searchsorted(confidence[order], confidence[order], side="left")
+    bins = np.empty(len(order), dtype=np.int64)
+    bins[order] = place[first]
+    return bins
+
+
 def calibration(confidence: Floats, hit: Floats, weight: Floats) -> tuple[float, list[dict[str, float]]]:
     """Return the expected calibration error and the reliability table behind it.
 
@@ -39,16 +51,11 @@ def calibration(confidence: Floats, hit: Floats, weight: Floats) -> tuple[float,
         The weighted mean gap between claimed and true share over ten bins of equal weight, and per bin the
         claimed share, the true share and its weight.
     """
-    order = np.argsort(confidence, kind="stable")
-    heap = np.cumsum(weight[order]) / weight.sum()
-    place = np.minimum((heap * BINS - 1e-9).astype(np.int64), BINS - 1)
-    # equal claims belong in one bin, or the order of ties would make up a gap
-    first = np.searchsorted(confidence[order], confidence[order], side="left")
-    place = place[first]
+    place = _bins(confidence, weight)
     table = []
     for number in range(BINS):
-        own = order[place == number]
-        if len(own):
+        own = place == number
+        if own.any():
             mass = float(weight[own].sum())
             table.append(
                 {
@@ -58,6 +65,36 @@ def calibration(confidence: Floats, hit: Floats, weight: Floats) -> tuple[float,
                 }
             )
     return sum(row["weight"] * abs(row["claimed"] - row["true"]) for row in table), table
+
+
+def calibration_interval(
+    confidence: Floats,
+    hit: Floats,
+    weight: Floats,
+    groups: NDArray[np.str_],
+    rng: np.random.Generator,
+    rounds: int = 1000,
+) -> Mapping[str, float]:
+    """Return the expected calibration error with a 95 % interval over groups, drawn with replacement.
+
+    The bins are those of the whole sample. Chance adds to a sum of absolute gaps and a draw has more chance
+    in it than the sample, so the interval leans upwards.
+
+    Args:
+        confidence, hit, weight: as in :func:`calibration`.
+        groups: per decision.
+        rng: where chance comes from.
+        rounds: how many draws.
+    """
+    names, inverse = np.unique(groups, return_inverse=True)
+    cells, size = inverse * BINS + _bins(confidence, weight), len(names) * BINS
+    gaps = np.bincount(cells, weights=weight * (confidence - hit), minlength=size).reshape(-1, BINS)
+    mass = np.bincount(inverse, weights=weight, minlength=len(names))
+    drawn = rng.integers(len(names), size=(rounds, len(names)))
+    errors = np.abs(gaps[drawn].sum(axis=1)).sum(axis=1) / mass[drawn].sum(axis=1)
+    low, high = np.quantile(errors, [0.025, 0.975])
+    error = float(np.abs(gaps.sum(axis=0)).sum() / mass.sum())
+    return {"ece": error, "low": float(low), "high": float(high)}
 
 
 def class_scores(chances: Floats, y: Integers, weight: Floats) -> dict[str, float]:
@@ -118,3 +155,16 @@ def bootstrap(
         "high": float(high),
         "groups": float(len(names)),
     }
+
+
+def ratio(
+    model: Floats,
+    other: Floats,
+    groups: NDArray[np.str_],
+    weight: Floats,
+    rng: np.random.Generator,
+    rounds: int = 1000,
+) -> Mapping[str, float]:
+    """Return how many times as often the model hits as another, with a 95 % interval; see :func:`bootstrap`."""
+    gain = bootstrap(model, other, groups, weight, rng, rounds)
+    return {"times": 1 - gain["gain"], "low": 1 - gain["high"], "high": 1 - gain["low"]}

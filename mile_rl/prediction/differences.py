@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from mile_rl.prediction.base import PastNode
-from mile_rl.prediction.state import same
+from mile_rl.prediction.parameters import same
 from mile_rl.workflows.edits import Edit, EditKind, Scalar
 
 

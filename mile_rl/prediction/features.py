@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES
-from mile_rl.prediction.state import NEVER, HistoryState, NodeTable, ParameterTrace
+from mile_rl.prediction.parameters import NEVER, ParameterTrace
+from mile_rl.prediction.state import HistoryState, NodeTable
 from mile_rl.workflows.edits import EDIT_KINDS, STAGES
 
 Floats = NDArray[np.float64]
@@ -55,45 +56,6 @@ CLASS_NAMES: tuple[str, ...] = (
     *(f"person_{change.name.lower()}" for change in CLASSES),
 )
 
-NODE_NAMES: tuple[str, ...] = (
-    "runs",
-    "hand",
-    "nodes",
-    *(f"stage_{stage}" for stage in STAGES),
-    "depth",
-    "parents",
-    "children",
-    "parameters",
-    "age",
-    "since",
-    "count",
-    "own_share",
-    "person_touched_share",
-    "person_hand",
-    "fast",
-    "slow",
-    "recent_1",
-    "recent_2",
-    "recent_3",
-    "parents_recent",
-    "children_recent",
-    "twins_recent",
-    "stage_recent",
-    "twins_slow",
-    "share_recent",
-    "share_touched",
-    "since_rank",
-    "slow_relative",
-    "last_kind",
-    "looped_last",
-    "loop_share",
-    "moved_last",
-    "log_gap_last",
-    "p_nothing",
-    "p_return",
-    "p_stage",
-    "p_parameter",
-)
 
 PARAMETER_NAMES: tuple[str, ...] = (
     "runs",
@@ -179,8 +141,8 @@ def _rhythm(state: HistoryState) -> Floats:
             math.log1p(touched[-2]),
             state.share_touched,
             math.log1p(state.moved_last),
-            _log_gap(gaps[-1]),
-            _log_gap(gaps[-2]),
+            log_gap(gaps[-1]),
+            log_gap(gaps[-2]),
             float(gaps[-1] >= 0),
             float(looped[-1]),
             float(looped[-2]),
@@ -207,93 +169,6 @@ def observed(state: HistoryState) -> NodeTable:
     """Return the nodes of the latest version; asking before anything was observed is a bug of ours."""
     assert state.table is not None, "a history has to be observed before it is described"
     return state.table
-
-
-def node_rows(state: HistoryState, classes: Floats) -> Floats:
-    """Return the features of each node of the latest version, shape (nodes, len(NODE_NAMES)).
-
-    Args:
-        state: the history.
-        classes: P(change class), in the order of ``CLASSES``.
-    """
-    table = observed(state)
-    rows = np.zeros((len(table.names), len(NODE_NAMES)))
-    if len(rows):
-        columns = (
-            *_node_topology(state, table),
-            *_node_touches(state, table),
-            *_node_moment(state, table, classes),
-        )
-        for index, column in enumerate(columns):
-            rows[:, index] = column
-    return rows
-
-
-Column = Floats | NDArray[np.bool_] | NDArray[np.int64] | float
-
-
-def _node_topology(state: HistoryState, table: NodeTable) -> tuple[Column, ...]:
-    return (
-        float(state.granularity == "run"),
-        math.log1p(state.hand),
-        math.log1p(len(table.names)),
-        table.stage == 0,
-        table.stage == 1,
-        table.stage == 2,
-        table.depth,
-        (table.parents > 0).sum(axis=1),
-        (table.children > 0).sum(axis=1),
-        np.log1p(table.parameters),
-    )
-
-
-def _node_touches(state: HistoryState, table: NodeTable) -> tuple[Column, ...]:
-    recent = table.recent[0]
-    age = np.maximum(state.iterations - 1 - table.born, 0.0)
-    sizes = np.maximum(np.bincount(table.stage, minlength=len(STAGES)), 1)
-    by_stage = np.bincount(table.stage, weights=recent, minlength=len(STAGES)) / sizes
-    memory = state.memory
-    return (
-        np.log1p(age),
-        np.log1p(table.since),
-        np.log1p(table.count),
-        (table.count + 0.3) / (age + 1.5),
-        (memory.touched_share + 3 * state.share_touched + 0.3) / (memory.hand + 4.0),
-        math.log1p(min(memory.hand, 10)),
-        table.fast,
-        table.slow,
-        recent,
-        table.recent[1],
-        table.recent[2],
-        table.parents @ recent,
-        table.children @ recent,
-        table.twins @ recent,
-        by_stage[table.stage],
-        table.twins @ table.slow,
-        float(recent.mean()),
-        state.share_touched,
-        np.searchsorted(np.sort(table.since), table.since) / len(table.names),
-        table.slow / max(float(table.slow.max()), 0.05),
-        table.last_kind,
-    )
-
-
-def _node_moment(state: HistoryState, table: NodeTable, classes: Floats) -> tuple[Column, ...]:
-    # N B M P H R C E: what an iteration of each class touches, seen from a node of each stage
-    p_stage = np.array(
-        [classes[3] + classes[5] + classes[6], classes[2] + classes[4] + classes[6], classes[7]]
-    )
-    p_parameter = np.array([classes[5], classes[4], 0.0])
-    return (
-        float(bool(state.looped and state.looped[-1])),
-        state.loop_share,
-        math.log1p(state.moved_last),
-        _log_gap(state.gap_s[-1] if state.gap_s else -1.0),
-        float(classes[0]),
-        float(classes[1]),
-        p_stage[table.stage],
-        p_parameter[table.stage],
-    )
 
 
 def parameter_row(
@@ -347,5 +222,6 @@ def parameter_row(
     )
 
 
-def _log_gap(gap_s: float) -> float:
+def log_gap(gap_s: float) -> float:
+    """Return the logarithm of a gap in seconds, 0 where it is unknown (negative)."""
     return math.log1p(gap_s) if gap_s >= 0 else 0.0

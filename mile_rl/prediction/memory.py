@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 import numpy as np
@@ -19,11 +21,59 @@ MAX_VALUES = 64
 """How many values of one parameter are remembered; the rarest are forgotten."""
 
 
+MAX_RULES = 32
+"""Room for the rules of ``mile_rl.prediction.values``."""
+
+HABIT = 0.95
+"""How much of a rule's record is kept from one move of any parameter to the next: a half-life of 14 moves."""
+
+
 def value_key(value: Scalar) -> ValueKey:
     """Return the key of a value: 1, 1.0 and True have three different ones, NaN always the same."""
     if value != value:
         return ("float", "nan")
     return (type(value).__name__, value)
+
+
+class Habits:
+    """How often each rule that proposes values was right for a person, of late.
+
+    ``values.candidates`` proposes from memory and by rule; what a person follows (grids, doubling, earlier
+    values) is much the same from one parameter to the next.
+    """
+
+    def __init__(self) -> None:
+        self.tries = [0.0] * MAX_RULES
+        self.hits = [0.0] * MAX_RULES
+        self.misses = self.total = 0.0
+
+    def learn(self, found: Mapping[ValueKey, tuple[Scalar, set[int]]], key: ValueKey) -> None:
+        """Take in that of the candidates ``found`` the one with ``key``, or none of them, was chosen."""
+        chosen = found[key][1] if key in found else frozenset[int]()
+        for rule in {rule for _, why in found.values() for rule in why}:
+            self.tries[rule] = HABIT * self.tries[rule] + 1
+            self.hits[rule] = HABIT * self.hits[rule] + (rule in chosen)
+        self.misses = HABIT * self.misses + (not chosen)
+        self.total = HABIT * self.total + 1
+
+    def fork(self) -> Self:
+        """Return a copy that can go its own way."""
+        other = copy.copy(self)
+        other.tries, other.hits = self.tries.copy(), self.hits.copy()
+        return other
+
+    def of(self, why: Iterable[int]) -> tuple[float, float]:
+        """Return the best and the summed record of a candidate's rules.
+
+        Args:
+            why: the indices of the rules that propose it.
+        """
+        records = [(self.hits[rule] + 0.15) / (self.tries[rule] + 1) for rule in why]
+        return max(records, default=0.0), sum(records)
+
+    def overall(self) -> tuple[float, float]:
+        """Return how often no rule was right, and how many moves that rests on."""
+        return (self.misses + 0.3) / (self.total + 1), math.log1p(self.total)
 
 
 class ValueMemory:
@@ -33,6 +83,7 @@ class ValueMemory:
         self.used: dict[str, Counter[ValueKey]] = {}
         self.followed: dict[tuple[str, ValueKey], Counter[ValueKey]] = {}
         self.values: dict[ValueKey, Scalar] = {}
+        self.habits = Habits()
 
     def took(self, name: str, value: Scalar) -> None:
         """Take in that parameter ``name`` had ``value`` when it was first seen."""
@@ -50,7 +101,12 @@ class ValueMemory:
 
     def fork(self) -> Self:
         """Return a copy that can go its own way."""
-        return copy.deepcopy(self)
+        other = copy.copy(self)
+        other.used = {name: Counter(counts) for name, counts in self.used.items()}
+        other.followed = {key: Counter(counts) for key, counts in self.followed.items()}
+        other.values = dict(self.values)
+        other.habits = self.habits.fork()
+        return other
 
 
 class PersonMemory:
@@ -81,4 +137,6 @@ class PersonMemory:
 
     def fork(self) -> Self:
         """Return a copy that can go its own way."""
-        return copy.deepcopy(self)
+        other = copy.copy(self)
+        other.values, other.counts = self.values.fork(), self.counts.copy()
+        return other

@@ -25,17 +25,18 @@ from mile_rl.prediction.base import (
 from mile_rl.prediction.errors import PredictionError
 from mile_rl.prediction.features import (
     CLASS_NAMES,
-    NODE_NAMES,
     PARAMETER_NAMES,
     class_row,
-    node_rows,
     parameter_row,
 )
 from mile_rl.prediction.memory import PersonMemory, ValueKey
+from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.parameters import ParameterTrace
+from mile_rl.prediction.proposals import RULES
 from mile_rl.prediction.sample import GENERATED_NAMES, Tables, draw
-from mile_rl.prediction.state import HistoryState, ParameterTrace
+from mile_rl.prediction.state import HistoryState
 from mile_rl.prediction.trees import Forest, sigmoid, softmax
-from mile_rl.prediction.values import RULES, VALUE_NAMES, candidates, rows
+from mile_rl.prediction.values import VALUE_NAMES, candidates, rows
 from mile_rl.workflows.edits import Scalar
 
 FORMAT = 1

@@ -7,7 +7,7 @@ decided for those before it, so that edits come in the bursts that people make),
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES, PastIteration, PastNode
 from mile_rl.prediction.differences import differences, edit_of
-from mile_rl.prediction.features import NODE_NAMES, node_rows
+from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.proposals import is_number, like
 from mile_rl.prediction.trees import sigmoid
-from mile_rl.prediction.values import is_number, like
 from mile_rl.workflows.edits import STAGES, ChangeClass, Edit, Scalar, Stage, change_class
 
 if TYPE_CHECKING:
+    from mile_rl.prediction.links import Links, Twins
     from mile_rl.prediction.model import Model
     from mile_rl.prediction.state import HistoryState
 
@@ -47,6 +48,9 @@ REACH: Mapping[ChangeClass, tuple[Stage, ...]] = {
     ChangeClass.EVALUATE: ("evaluate",),
 }
 """The stages that an iteration of each class must touch; it may touch ``evaluate`` besides, no other."""
+
+BLOCK = 24
+"""So many nodes are asked about at once while an iteration is drawn."""
 
 ONLY_PARAMETERS = (ChangeClass.MODEL_PARAMETER, ChangeClass.PREPROCESS_PARAMETER)
 
@@ -159,6 +163,7 @@ class _Drawing:
         self.classes = classes
         self.key = f"{state.granularity} {change.name}"
         self.edits: list[Edit] = []
+        self.moves: dict[str, list[tuple[str, float]]] | None = None
 
     def run(self) -> tuple[tuple[PastNode, ...], tuple[Edit, ...]]:
         """Return the new version's nodes and the edits that lead to it."""
@@ -196,16 +201,8 @@ class _Drawing:
             or (node.stage == "evaluate" and self.change is not ChangeClass.EVALUATE)
             for node in state.nodes
         ]
+        now, chances = self._decided(allowed)
         size = len(state.nodes)
-        rows = np.zeros((size, len(GENERATED_NAMES)))
-        rows[:, : len(NODE_NAMES)] = node_rows(state, self.classes)
-        now, chances = np.zeros(size), np.zeros(size)
-        for index in range(size):
-            rows[index, len(NODE_NAMES) :] = decided(self.change, now, index, table.parents, table.twins)
-            if allowed[index]:
-                raw = self.model.forests["generated"].raw(rows[index : index + 1])
-                chances[index] = float(sigmoid(raw)[0, 0])
-                now[index] = float(self.rng.random() < chances[index])
         for stage in reach:
             own = [i for i in range(size) if state.nodes[i].stage == stage and allowed[i]]
             if added.get(stage, 0) == 0 and own and not now[own].any():
@@ -214,6 +211,31 @@ class _Drawing:
             elif added.get(stage, 0) == 0 and not own:
                 added[stage] = 1  # type: ignore[index]
         return [bool(hit) for hit in now]
+
+    def _decided(self, allowed: Sequence[bool]) -> tuple[Floats, Floats]:
+        """Return which nodes are touched, decided one after the other, and how likely each was.
+
+        A run of nodes is asked about at once as if none of them were touched; what was said of those behind the
+        first that is touched is thrown away and asked again. The answer is that of asking one by one.
+        """
+        table, forest = self.state.table, self.model.forests["generated"]
+        assert table is not None
+        rows = np.zeros((len(allowed), len(GENERATED_NAMES)))
+        rows[:, : len(NODE_NAMES)] = node_rows(self.state, self.classes)
+        now, chances = np.zeros(len(allowed)), np.zeros(len(allowed))
+        waiting = [index for index, open_ in enumerate(allowed) if open_]
+        while waiting:
+            block = waiting[:BLOCK]
+            for index in block:
+                rows[index, len(NODE_NAMES) :] = decided(self.change, now, index, table.parents, table.twins)
+            said = sigmoid(forest.raw(rows[block]))[:, 0]
+            for index, chance in zip(block, said):
+                chances[index] = chance
+                now[index] = float(self.rng.random() < chance)
+                if now[index]:
+                    break
+            waiting = waiting[block.index(index) + 1 :]
+        return now, chances
 
     def _changed(self, node: PastNode) -> PastNode | None:
         kinds = dict(self.model.tables.kinds.get(f"{self.key} {node.stage}", {"code": 1.0}))
@@ -241,11 +263,11 @@ class _Drawing:
 
     def _tuned(self, node: PastNode) -> PastNode:
         state = self.state
-        moves = [
-            (name, chance)
-            for at, name, chance in self.model.moves(state, self.classes, np.full(len(state.nodes), 0.9))
-            if at == node.name
-        ]
+        if self.moves is None:
+            self.moves = {}
+            for at, name, chance in self.model.moves(state, self.classes, np.full(len(state.nodes), 0.9)):
+                self.moves.setdefault(at, []).append((name, chance))
+        moves = self.moves[node.name]
         chosen = [name for name, chance in moves if self.rng.random() < chance] or [moves[0][0]]
         parameters = dict(node.parameters)
         for name in chosen:
@@ -279,23 +301,21 @@ class _Drawing:
         return node
 
 
-def decided(
-    change: ChangeClass, now: Floats, index: int, parents: Floats, twins: Floats
-) -> tuple[float, ...]:
+def decided(change: ChangeClass, now: Floats, index: int, parents: Links, twins: Twins) -> tuple[float, ...]:
     """Return what a node's row holds besides ``NODE_NAMES`` while an iteration is drawn.
 
     Args:
         change: the iteration's class.
         now: 1 for the nodes before ``index`` that are touched, 0 for all others.
         index: the node's place.
-        parents, twins: row-normalised adjacency, as in ``NodeTable``.
+        parents, twins: as in ``NodeTable``.
     """
     before = float(now[:index].sum())
     return (
         *(float(change is other) for other in CLASSES),
         before / max(index, 1),
         math.log1p(before),
-        float(parents[index] @ now),
-        float(twins[index] @ now),
+        parents.mean_of(index, now),
+        twins.mean_of(index, now),
         math.log1p(len(now) - index),
     )

@@ -7,62 +7,23 @@ history is. :meth:`HistoryState.fork` copies it, for histories that branch and f
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, PastIteration, PastNode
-from mile_rl.prediction.memory import PersonMemory
-from mile_rl.workflows.edits import EDIT_KINDS, STAGES, Edit, Scalar
+from mile_rl.prediction.links import Links, Twins, depths
+from mile_rl.prediction.memory import PersonMemory, value_key
+from mile_rl.prediction.parameters import FAST, MAX_REMEMBERED, NEVER, SLOW, ParameterTrace, same
+from mile_rl.prediction.values import candidates
+from mile_rl.workflows.edits import EDIT_KINDS, STAGES, Edit
 
 Floats = NDArray[np.float64]
 
-NEVER = 60.0
-"""Stands for "never so far" where iterations since an event are counted; also where counting stops."""
-
-FAST, SLOW = 0.5, 0.8
-"""How much of a running share is kept from one iteration to the next: half-lives of 1 and 3.1 iterations."""
-
-MAX_REMEMBERED = 24
-"""How many of a parameter's latest values are remembered."""
-
 _KIND = {kind: index for index, kind in enumerate(EDIT_KINDS)}
 _STAGE = {stage: index for index, stage in enumerate(STAGES)}
-
-
-@dataclass(slots=True)
-class ParameterTrace:
-    """What one parameter of one node has done so far.
-
-    Args:
-        values: its values, one an iteration in which it took a new one, the latest last.
-        since: the iteration (counted by the history) at which it last moved, -1 if never.
-        moves: how often it moved.
-        fast, slow: running shares of iterations in which it moved.
-        born: the iteration at which it was first seen.
-    """
-
-    values: list[Scalar]
-    since: int = -1
-    moves: int = 0
-    fast: float = 0.0
-    slow: float = 0.0
-    born: int = 0
-    updated: int = 0
-
-    def shares(self, now: int) -> tuple[float, float]:
-        """Return the running shares as they stand at iteration ``now``."""
-        idle = now - self.updated
-        return self.fast * FAST**idle, self.slow * SLOW**idle
-
-    def moved(self, value: Scalar, now: int) -> None:
-        """Take in that the parameter took ``value`` at iteration ``now``."""
-        fast, slow = self.shares(now)
-        self.fast, self.slow, self.updated = fast + 1 - FAST, slow + 1 - SLOW, now
-        self.since, self.moves = now, self.moves + 1
-        self.values = [*self.values[-MAX_REMEMBERED + 1 :], value]
 
 
 @dataclass(slots=True)
@@ -72,11 +33,10 @@ class NodeTable:
     names: tuple[str, ...]
     stage: NDArray[np.int64]
     depth: Floats
-    parents: Floats
-    """Row-normalised adjacency, shape (nodes, nodes): row i holds i's parents."""
-    children: Floats
-    twins: Floats
-    """Row-normalised: the other nodes with the same operator."""
+    parents: Links
+    children: Links
+    twins: Twins
+    """The other nodes with the same operator."""
     parameters: Floats
     born: Floats
     since: Floats
@@ -129,7 +89,8 @@ class HistoryState:
         other.memory = self.memory if memory is None else memory
         for name in ("counts", "decayed", "class_since", "kinds", "kinds_decayed"):
             setattr(other, name, getattr(self, name).copy())
-        other.table = copy.deepcopy(self.table)
+        if self.table is not None:  # all of its arrays but one are exchanged whole, never changed
+            other.table = replace(self.table, last_kind=self.table.last_kind.copy())
         other.traces = {key: copy.copy(trace) for key, trace in self.traces.items()}
         return other
 
@@ -186,7 +147,9 @@ class HistoryState:
                     )
                     self.memory.values.took(name, value)
                 elif not same(trace.values[-1], value):
-                    self.memory.values.moved(name, trace.values[-1], value)
+                    values = self.memory.values
+                    values.habits.learn(candidates(name, trace, values, {}), value_key(value))
+                    values.moved(name, trace.values[-1], value)
                     trace.moved(value, self.iterations)
                     self.moved_last += 1
 
@@ -218,30 +181,25 @@ class HistoryState:
         self.table = table
 
 
-def same(left: Scalar, right: Scalar) -> bool:
-    """Return whether two parameter values are one and the same: 1, 1.0 and True differ, NaN is itself."""
-    return type(left) is type(right) and (left == right or (left != left and right != right))
-
-
 def _new_table(nodes: tuple[PastNode, ...], old: NodeTable | None, now: int) -> NodeTable:
     """Lay out the table of a new DAG; nodes that were there before keep what is known of them."""
     size = len(nodes)
     position = {node.name: index for index, node in enumerate(nodes)}
-    parents = np.zeros((size, size))
-    for index, node in enumerate(nodes):
-        for parent in node.parents:
-            if parent in position and position[parent] != index:
-                parents[index, position[parent]] = 1.0
-    operators = np.unique([node.operator or node.name for node in nodes], return_inverse=True)[1]
-    twins = (operators[:, None] == operators[None, :]).astype(np.float64)
-    np.fill_diagonal(twins, 0.0)
+    pairs = [
+        (index, position[parent])
+        for index, node in enumerate(nodes)
+        for parent in dict.fromkeys(node.parents)
+        if position.get(parent, index) != index
+    ]
+    edges = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    parents = Links(edges[:, 0], edges[:, 1], size)
     table = NodeTable(
         names=tuple(node.name for node in nodes),
         stage=np.array([_STAGE[node.stage] for node in nodes], dtype=np.int64),
-        depth=_depths(parents),
-        parents=_normalised(parents),
-        children=_normalised(parents.T),
-        twins=_normalised(twins),
+        depth=depths(parents),
+        parents=parents,
+        children=Links(edges[:, 1], edges[:, 0], size),
+        twins=Twins([node.operator or node.name for node in nodes]),
         parameters=np.array([len(node.parameters) for node in nodes], dtype=np.float64),
         born=np.full(size, float(now)),
         since=np.full(size, NEVER),
@@ -259,22 +217,3 @@ def _new_table(nodes: tuple[PastNode, ...], old: NodeTable | None, now: int) -> 
             getattr(table, name)[here] = getattr(old, name)[there]
         table.recent[:, here] = old.recent[:, there]
     return table
-
-
-def _normalised(matrix: Floats) -> Floats:
-    rows: Floats = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1.0)
-    return rows
-
-
-def _depths(parents: Floats) -> Floats:
-    """Return each node's distance from the sources: the longest path that leads to it.
-
-    A mined graph may hold a cycle (two stages that name each other's folder): then counting stops.
-    """
-    depth = np.zeros(len(parents))
-    for _ in range(len(parents)):
-        deeper = ((depth + 1) * (parents > 0)).max(axis=1, initial=0.0)
-        if np.array_equal(deeper, depth):
-            break
-        depth = deeper
-    return np.minimum(depth, 20.0)

@@ -15,33 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.memory import ValueKey, ValueMemory, value_key
-from mile_rl.prediction.state import NEVER, ParameterTrace
+from mile_rl.prediction.parameters import NEVER, ParameterTrace
+from mile_rl.prediction.proposals import COMMON, ELSEWHERE, RULES, is_number, rules
 from mile_rl.workflows.edits import Scalar
 
 Common = Mapping[str, Sequence[tuple[Scalar, float]]]
 """Parameter name -> the values most common in the traces, each with the share of people who used it."""
 
-RULES = (
-    "used before here",
-    "used before by you elsewhere",
-    "common in other people's workflows",
-    "the same step again",
-    "the same factor again",
-    "half a step back",
-    "twice as much",
-    "half as much",
-    "ten times as much",
-    "a tenth",
-    "one more",
-    "one less",
-    "a tenth more on the scale",
-    "a tenth less on the scale",
-    "the next round number up",
-    "the next round number down",
-    "the switch thrown",
-    "not set",
-    "the number in the name counted up",
-)
 """Why a value is proposed, in words; a candidate can have several reasons."""
 
 VALUE_NAMES: tuple[str, ...] = (
@@ -72,19 +52,44 @@ VALUE_NAMES: tuple[str, ...] = (
     "name_known",
     "step_record",
     "direction_record",
+    "habit",
+    "habit_sum",
+    "habit_missed",
+    "habit_seen",
 )
 
-MAX_CANDIDATES = 40
+_ALIKE = [
+    VALUE_NAMES.index(name)
+    for name in (
+        "distinct_own",
+        "moves",
+        "repeats_share",
+        "candidates",
+        "person_distinct",
+        "name_known",
+        "step_record",
+        "direction_record",
+        "habit_missed",
+        "habit_seen",
+    )
+]
+"""The columns that all candidates of a parameter have in common."""
 
-_ROUND = (1.0, 2.0, 3.0, 5.0, 10.0)
-_TAIL = re.compile(r"^(.*?)(\d+)(\D{0,12})$", re.DOTALL)
+_EACH = [index for index in range(len(RULES), len(VALUE_NAMES)) if index not in _ALIKE]
+"""The columns that a candidate has for itself, behind those that say which rules propose it."""
+
+MAX_CANDIDATES = 56
+
+_LEAD = re.compile(r"^[A-Za-z0-9]*(?:__|[ _./-])(?=.)")
 
 
-def is_number(value: Scalar) -> bool:
-    """Return whether a value is a finite number (and no bool) that a float can hold."""
-    if isinstance(value, int):
-        return not isinstance(value, bool) and value.bit_length() < 1000
-    return isinstance(value, float) and math.isfinite(value)
+def lookup(common: Common, name: str) -> Sequence[tuple[Scalar, float]]:
+    """Return the common values of a name, or else of the name without its leading words ("xgb_eta": "eta")."""
+    found = common.get(name)
+    while found is None and (cut := _LEAD.match(name)):
+        name = name[cut.end() :]
+        found = common.get(name)
+    return found or ()
 
 
 def candidates(
@@ -113,57 +118,22 @@ def candidates(
     for value in list(reversed(trace.values[:-1]))[:12]:
         propose(value, 0)
     for key, _ in person.followed.get((name, current), Counter[ValueKey]()).most_common(4):
-        propose(person.values[key], 1)
+        propose(person.values[key], ELSEWHERE)
     for value, rule in rules(trace.values):
         propose(value, rule)
-    for value, _ in common.get(name, ())[:8]:
-        propose(value, 2)
+    decimal = isinstance(trace.values[-1], float)
+    for value, _ in lookup(common, name)[:10]:
+        propose(_as_decimal(value) if decimal else value, COMMON)
     for key, _ in person.used.get(name, Counter[ValueKey]()).most_common(12):
-        propose(person.values[key], 1)
+        propose(person.values[key], ELSEWHERE)
     for value in list(reversed(trace.values[:-1]))[12:]:
         propose(value, 0)
     return found
 
 
-def rules(values: Sequence[Scalar]) -> list[tuple[Scalar, int]]:
-    """Return what the rules propose after the given values, as (value, index of the rule)."""
-    now = values[-1]
-    before = values[-2] if len(values) > 1 else None
-    if isinstance(now, bool):
-        return [(not now, 16)]
-    if isinstance(now, str):
-        if now.lower() in ("true", "false"):
-            return [(_cased(now, "false" if now.lower() == "true" else "true"), 16)]
-        tail = _TAIL.match(now)
-        if tail and len(tail[2]) < 10:
-            return [(f"{tail[1]}{str(int(tail[2]) + 1).zfill(len(tail[2]))}{tail[3]}", 18)]
-        return []
-    if not is_number(now):
-        return []
-    assert isinstance(now, int | float)
-    out: list[tuple[float, int]] = []
-    if before is not None and is_number(before):
-        assert isinstance(before, int | float)
-        out += [(now + (now - before), 3), (now - (now - before) / 2, 5)]
-        if before and now and before * now > 0:
-            out.append((now * (now / before), 4))
-    out += [(now * 2, 6), (now / 2, 7), (now * 10, 8), (now / 10, 9), (now + 1, 10), (now - 1, 11)]
-    scale = 10.0 ** math.floor(math.log10(abs(now))) if now else 0.1
-    unit = scale if abs(now) > scale * 1.0001 else scale / 10
-    out += [(now + unit, 12), (now - unit, 13)]
-    if now > 0:
-        out += [(_round_up(now), 14), (_round_down(now), 15)]
-    out = [(value, rule) for value, rule in out if math.isfinite(value)]
-    whole = isinstance(now, int)
-    return [
-        *((like(value, whole), rule) for value, rule in out if not whole or value == int(value)),
-        (None, 17),
-    ]
-
-
-def like(value: float, whole: bool) -> Scalar:
-    """Return ``value`` as a person would write it: an int where ``whole``, without binary dust."""
-    return int(value) if whole else float(f"{value:.8g}")
+def _as_decimal(value: Scalar) -> Scalar:
+    """Return a number as the float that it stands for; anything else as it is."""
+    return float(value) if is_number(value) else value  # type: ignore[arg-type]
 
 
 def rows(
@@ -174,21 +144,23 @@ def rows(
     found: Mapping[ValueKey, tuple[Scalar, set[int]]],
 ) -> NDArray[np.float64]:
     """Return the features of each candidate, shape (candidates, len(VALUE_NAMES)); arguments as above."""
-    past = _Past(name, trace, person, common, len(found))
+    past = _Past(name, trace, person, common)
     out = np.zeros((len(found), len(VALUE_NAMES)))
-    for row, (key, (value, why)) in zip(out, found.items()):
-        for rule in why:
-            row[rule] = 1.0
-        row[len(RULES) :] = (*past.memories(key), *past.distance(value), *past.rest(key, value))
+    if not found:
+        return out
+    out[:, _ALIKE] = (*past.habits(len(found)), *person.habits.overall())
+    each = []
+    for row, (key, (value, why)) in enumerate(found.items()):
+        out[row, list(why)] = 1.0
+        each.append((*past.memories(key), *past.distance(key, value), *person.habits.of(why)))
+    out[:, _EACH] = each
     return out
 
 
 class _Past:
     """What candidates are compared with: the parameter's own past, the person's, and other people's."""
 
-    def __init__(
-        self, name: str, trace: ParameterTrace, person: ValueMemory, common: Common, n_candidates: int
-    ) -> None:
+    def __init__(self, name: str, trace: ParameterTrace, person: ValueMemory, common: Common) -> None:
         keys = [value_key(value) for value in trace.values]
         self.keys, self.moves, self.now = keys, trace.moves, trace.values[-1]
         self.counts = Counter(keys)
@@ -201,55 +173,58 @@ class _Past:
         self.n_used, self.n_after = sum(self.used.values()), sum(self.after.values())
         self.n_followed = sum(self.followed.values())
         self.shares = {
-            value_key(value): (share, rank) for rank, (value, share) in enumerate(common.get(name, ()))
+            value_key(value): (share, rank) for rank, (value, share) in enumerate(lookup(common, name))
         }
         self.numbers = [float(value) for value in trace.values if is_number(value)]  # type: ignore[arg-type]
         self.step = self.numbers[-1] - self.numbers[-2] if len(self.numbers) > 1 else 0.0
-        self.record = _step_record(self.numbers)
-        self.n_candidates = n_candidates
+        self.low, self.high = min(self.numbers, default=0.0), max(self.numbers, default=0.0)
+        self.number = float(self.now) if is_number(self.now) else None  # type: ignore[arg-type]
 
     def memories(self, key: ValueKey) -> tuple[float, ...]:
         """Return how the value was used: here, by this person, by others."""
-        share, rank = self.shares.get(key, (0.0, 20))
+        followed, used, after = self.followed.get(key, 0), self.used.get(key, 0), self.after.get(key, 0)
         return (
             self.recency.get(key, NEVER),
-            self.counts[key],
-            self.followed[key],
-            (self.followed[key] + 0.1) / (self.n_followed + 1),
-            math.log1p(self.used[key]),
-            self.used[key] / max(self.n_used, 1),
-            math.log1p(self.after[key]),
-            (self.after[key] + 0.1) / (self.n_after + 1),
-            share,
-            rank,
+            self.counts.get(key, 0),
+            followed,
+            (followed + 0.1) / (self.n_followed + 1),
+            math.log1p(used),
+            used / max(self.n_used, 1),
+            math.log1p(after),
+            (after + 0.1) / (self.n_after + 1),
+            *self.shares.get(key, (0.0, 20)),
         )
 
-    def distance(self, value: Scalar) -> tuple[float, ...]:
-        """Return how far the value lies from the present one, and how round it is; zeros for no numbers."""
-        if not (is_number(value) and is_number(self.now)):
-            return (0.0, 0.0, 0.0, 0.0, 0.0)
-        number, delta = float(value), float(value) - float(self.now)  # type: ignore[arg-type]
+    def distance(self, key: ValueKey, value: Scalar) -> tuple[float, ...]:
+        """Return how far the value lies from the present one, and how round it is (zeros for no numbers),
+        whether it is the one before, whether both are numbers, whether it is a text."""
+        before = float(len(self.keys) > 1 and key == self.keys[-2])
+        if self.number is None or not is_number(value):
+            return (0.0, 0.0, 0.0, 0.0, 0.0, before, 0.0, float(isinstance(value, str)))
+        number = float(value)  # type: ignore[arg-type]
+        delta = number - self.number
+        way = ((delta > 0) - (delta < 0)) * ((self.step > 0) - (self.step < 0))
         return (
-            float(np.sign(delta) * np.sign(self.step)),
-            _log_ratio(value, self.now),
+            way,
+            _log_ratio(number, self.number),
             max(min(delta / self.step, 10.0), -10.0) if self.step else 0.0,
             _digits(value),
-            float(min(self.numbers) < number < max(self.numbers)),
+            self.low < number < self.high,
+            before,
+            1.0,
+            0.0,
         )
 
-    def rest(self, key: ValueKey, value: Scalar) -> tuple[float, ...]:
-        """Return what is left: the parameter's habits."""
+    def habits(self, n_candidates: int) -> tuple[float, ...]:
+        """Return what all candidates have in common: the parameter's habits."""
         return (
-            float(len(self.keys) > 1 and key == self.keys[-2]),
             len(self.counts),
             math.log1p(self.moves),
-            float(is_number(value) and is_number(self.now)),
-            float(isinstance(value, str)),
             1 - len(self.counts) / len(self.keys),
-            self.n_candidates,
+            n_candidates,
             math.log1p(len(self.used)),
             float(bool(self.shares)),
-            *self.record,
+            *_step_record(self.numbers),
         )
 
 
@@ -267,22 +242,7 @@ def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
     return same_step / (total + 1), (same_way + 0.5) / (total + 1)
 
 
-def _cased(pattern: str, word: str) -> str:
-    return word.capitalize() if pattern[0].isupper() else word
-
-
-def _round_up(value: float) -> float:
-    scale = 10.0 ** math.floor(math.log10(value))
-    return next((scale * factor for factor in _ROUND if scale * factor > value * 1.0001), scale * 20.0)
-
-
-def _round_down(value: float) -> float:
-    scale = 10.0 ** math.floor(math.log10(value))
-    return next((scale * factor for factor in reversed(_ROUND) if scale * factor < value * 0.9999), scale / 2)
-
-
-def _log_ratio(value: Scalar, now: Scalar) -> float:
-    left, right = float(value), float(now)  # type: ignore[arg-type]
+def _log_ratio(left: float, right: float) -> float:
     if left * right > 0:
         # the difference of logarithms: a quotient may overflow or vanish
         return max(min(math.log10(abs(left)) - math.log10(abs(right)), 4.0), -4.0)

@@ -164,6 +164,19 @@ def test_one_seed_draws_one_history(model):
     assert any(history(3) != history(seed) for seed in range(4, 8))
 
 
+def test_nodes_asked_about_in_blocks_are_drawn_as_if_asked_one_by_one(model, monkeypatch):
+    nodes = tuple(node(f"n{i}", "preprocess", (f"n{i - 1}",) if i else ()) for i in range(60))
+    start = PastIteration(nodes=nodes)
+    drawn = {}
+    for block in (1, 7, 24):
+        monkeypatch.setattr("mile_rl.prediction.sample.BLOCK", block)
+        predictor, rng = TreePredictor(model), np.random.default_rng(4)
+        predictor.observe(start)
+        drawn[block] = [predictor.sample(rng) for _ in range(30)]
+    assert drawn[1] == drawn[7] == drawn[24]
+    assert any(record and len(record.edits) > 1 for record in drawn[1])
+
+
 def test_class_frequencies_of_draws_match_what_is_predicted(model, grid):
     predictor = TreePredictor(model)
     for record in grid:

@@ -3,8 +3,10 @@ import pytest
 from made_histories import first, node, tuned, version
 
 from mile_rl.prediction.base import CLASS_INDEX, PastIteration
-from mile_rl.prediction.features import CLASS_NAMES, NODE_NAMES, class_row, node_rows
-from mile_rl.prediction.state import NEVER, HistoryState, same
+from mile_rl.prediction.features import CLASS_NAMES, class_row
+from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.parameters import NEVER, same
+from mile_rl.prediction.state import HistoryState
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
 
 EVEN = np.full(8, 1 / 8)

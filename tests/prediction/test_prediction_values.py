@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mile_rl.prediction.memory import ValueMemory, value_key
-from mile_rl.prediction.state import ParameterTrace
-from mile_rl.prediction.values import MAX_CANDIDATES, RULES, VALUE_NAMES, candidates, rows, rules
+from mile_rl.prediction.memory import Habits, ValueMemory, value_key
+from mile_rl.prediction.parameters import ParameterTrace
+from mile_rl.prediction.proposals import RULES, rules
+from mile_rl.prediction.values import MAX_CANDIDATES, VALUE_NAMES, candidates, lookup, rows
 
 SCALARS = st.one_of(
     st.none(),
@@ -93,3 +94,53 @@ def test_a_fork_of_a_memory_goes_its_own_way():
     fork = memory.fork()
     fork.moved("k", 1, 3)
     assert ("int", 3) not in memory.used["k"]
+
+
+def all_proposed(*values):
+    return {value for value, _ in rules(list(values))}
+
+
+def test_gaps_in_a_persons_own_grid_are_proposed():
+    assert {0.3, 0.4} <= all_proposed(0.1, 0.2, 0.6, 0.5)
+
+
+def test_a_step_taken_before_the_last_is_proposed_once_more():
+    assert 45 in all_proposed(10, 20, 25, 35)
+
+
+def test_values_that_never_changed_propose_no_grid():
+    assert all_proposed(5, 5, 5) >= {10, 6, 4}
+
+
+def test_the_common_values_of_a_name_are_found_behind_its_leading_words():
+    common = {"learning_rate": ((0.1, 0.5),), "C": ((1.0, 0.9),)}
+    assert lookup(common, "xgb_learning_rate") == common["learning_rate"]
+    assert lookup(common, "clf__C") == common["C"]
+    assert lookup(common, "registered learning_rate") == common["learning_rate"]
+    assert lookup(common, "nothing_known") == ()
+
+
+def test_a_rule_that_was_right_before_makes_its_candidates_stand_out():
+    habits, doubling, halving = Habits(), 6, 7
+    for value in (2, 4, 8, 16):
+        found = {
+            value_key(2 * value): (2 * value, {doubling}),
+            value_key(value // 2): (value // 2, {halving}),
+        }
+        habits.learn(found, value_key(2 * value))
+    assert habits.of({doubling})[0] > 0.7 > 0.1 > habits.of({halving})[0]
+    missed, seen = habits.overall()
+    habits.learn({}, value_key(1))
+    assert habits.overall()[0] > missed
+    assert habits.overall()[1] > seen
+
+
+def test_a_forked_memory_of_values_teaches_the_first_nothing():
+    memory = ValueMemory()
+    memory.moved("C", 1.0, 2.0)
+    other = memory.fork()
+    other.moved("C", 2.0, 4.0)
+    other.habits.learn({}, value_key(4.0))
+    assert value_key(4.0) not in memory.values
+    assert memory.used["C"].total() == 1
+    assert memory.habits.total == 0.0
