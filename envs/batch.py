@@ -20,6 +20,7 @@ from envs.conditions import (
     Conditions,
 )
 from envs.errors import EnvironmentFailed
+from envs.foreseeing import foresee_all
 from envs.script import Script
 from envs.tables import constants, new_state, pack_bank, set_conditions
 from mile_rl.policies import observation
@@ -89,6 +90,10 @@ class Batch:
         self.episodes = episodes
         self._pack = pack_bank(bank)
         self._state = new_state(bank, episodes + 1)  # the last one is the reference's
+        self._seen = foresee_all(self._pack, self.options.settings.return_weight)
+        self._seen_by_reference = self._seen
+        if self.options.reference.return_weight != self.options.settings.return_weight:
+            self._seen_by_reference = foresee_all(self._pack, self.options.reference.return_weight)
         self._constants = constants(self.options.settings, self.options.terms)
         self._reference = constants(self.options.reference, self.options.terms)
         self._scratch = np.zeros(observation.SIZE, dtype=np.float32)
@@ -126,14 +131,21 @@ class Batch:
         """Begin a given episode, and return whether there is anything to decide."""
         set_conditions(self._state, self.episodes, script, conditions)
         reference_ns = kernel.play_through(
-            self._pack, self._state, self._reference, self.episodes, self._scratch
+            self._pack, self._seen_by_reference, self._state, self._reference, self.episodes, self._scratch
         )
         set_conditions(self._state, episode, script, conditions)
         kernel.begin(self._pack, self._state, episode)
         self.reference_ns[episode] = max(reference_ns, 1.0)
         self._waited_ns[episode] = 0.0
         self.running[episode] = kernel.advance(
-            self._pack, self._state, self._constants, episode, 1.0, True, self.observations[episode]
+            self._pack,
+            self._seen,
+            self._state,
+            self._constants,
+            episode,
+            1.0,
+            True,
+            self.observations[episode],
         )
         return bool(self.running[episode])
 
@@ -151,7 +163,7 @@ class Batch:
         multipliers = np.exp(self.options.scale * np.clip(actions.astype(np.float64), -1.0, 1.0))
         was = self.running.copy()
         kernel.step_all(
-            self._pack, self._state, self._constants, multipliers, self.observations, self.running
+            self._pack, self._seen, self._state, self._constants, multipliers, self.observations, self.running
         )
         waited_ns = self._state.reals[: self.episodes, columns.WAITING]
         rewards = -(waited_ns - self._waited_ns) / self.reference_ns

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from envs.columns import (
     BUDGET,
@@ -83,6 +82,7 @@ from envs.columns import (
     WRITES,
     WRITTEN,
 )
+from envs.compiled import compiled
 from envs.noise import COMPUTE as FOR_COMPUTE
 from envs.noise import LOAD as FOR_LOAD
 from envs.noise import WRITE as FOR_WRITE
@@ -100,10 +100,10 @@ LEAST_LATENCY, MOST_LATENCY = LATENCY_RANGE_NS
 LEAST_RATE, MOST_RATE = BYTES_PER_S_RANGE
 UNKNOWN_NS = float(DEFAULT_COMPUTE_NS)
 
-choose_victims = njit(cache=True)(value.choose_victims)
+choose_victims = compiled(value.choose_victims)
 
 
-@njit(cache=True)
+@compiled
 def begin(pack, state, e):
     """Make an episode ready; its script, seed, conditions and channels are set already."""
     n = pack.firsts[state.ints[e, SCRIPT] + 1, NODE0] - pack.firsts[state.ints[e, SCRIPT], NODE0]
@@ -129,12 +129,12 @@ def begin(pack, state, e):
     state.ints[e, DECISIONS] = 0
 
 
-@njit(cache=True)
-def advance(pack, state, constants, e, multiplier, watched, out):
+@compiled
+def advance(pack, seen, state, constants, e, multiplier, watched, out):
     """Play an episode up to its next decision.
 
     Args:
-        pack, state, constants: the tables.
+        pack, seen, state, constants: the tables.
         e: the episode.
         multiplier: the answer to the decision that is waited for, if any.
         watched: whether to value everything and write the observation, as for a learned policy.
@@ -157,7 +157,7 @@ def advance(pack, state, constants, e, multiplier, watched, out):
             g = pack.items[start + state.ints[e, STEP]]
             if state.node_i[e, COMPUTE, g - pack.firsts[state.ints[e, SCRIPT], NODE0]]:
                 while state.ints[e, OUTPUT] < pack.nodes[g + 1, OUT_PTR]:
-                    if _consider(pack, state, constants, e, g, state.ints[e, OUTPUT], watched, out):
+                    if _consider(pack, seen, state, constants, e, g, state.ints[e, OUTPUT], watched, out):
                         state.ints[e, PENDING] = True
                         state.ints[e, DECISIONS] += 1
                         return True
@@ -171,7 +171,7 @@ def advance(pack, state, constants, e, multiplier, watched, out):
     return False
 
 
-@njit(cache=True)
+@compiled
 def _begin_turn(pack, state, e):
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
@@ -197,7 +197,7 @@ def _begin_turn(pack, state, e):
     _enter(pack, state, e)
 
 
-@njit(cache=True)
+@compiled
 def _sort_rows(state, e):
     """Bring what is kept into the order of (kept_at, signature); almost sorted already."""
     rows = state.out_i[e, ROWS]
@@ -216,7 +216,7 @@ def _sort_rows(state, e):
         rows[to] = o
 
 
-@njit(cache=True)
+@compiled
 def _expected_ns(pack, state, e, g):
     found = state.node_f[e, BY_ROW, g - pack.firsts[state.ints[e, SCRIPT], NODE0]]
     if found < 0:
@@ -226,7 +226,7 @@ def _expected_ns(pack, state, e, g):
     return found if found >= 0 else UNKNOWN_NS
 
 
-@njit(cache=True)
+@compiled
 def _enter(pack, state, e):
     """Compute the node of the present step, or load of it what the plan loads."""
     s = state.ints[e, SCRIPT]
@@ -255,7 +255,7 @@ def _enter(pack, state, e):
                 _load(pack, state, e, o)
 
 
-@njit(cache=True)
+@compiled
 def _load(pack, state, e, o):
     s = state.ints[e, SCRIPT]
     at = o - pack.firsts[s, OUT0]
@@ -269,14 +269,14 @@ def _load(pack, state, e, o):
     _learn_channel(state, e, READS, pack.outs[o, OUTPUT_CODEC], pack.outs[o, OUTPUT_BYTES], ns)
 
 
-@njit(cache=True)
+@compiled
 def _channel_ns(state, e, way, codec, size_bytes):
     return state.channel[e, LATENCY, way, codec] + np.rint(
         size_bytes / state.channel[e, RATE, way, codec] * 1e9
     )
 
 
-@njit(cache=True)
+@compiled
 def _learn_channel(state, e, way, codec, size_bytes, elapsed_ns):
     """As ``mile_rl.planner.channel.Channel.updated``."""
     latency = state.channel[e, LATENCY, way, codec]
@@ -292,7 +292,7 @@ def _learn_channel(state, e, way, codec, size_bytes, elapsed_ns):
     state.channel[e, SAMPLES, way, codec] += 1
 
 
-@njit(cache=True)
+@compiled
 def _left_ns(state, constants, e):
     """As ``mile_rl.policies.ledger.Ledger.left_ns``."""
     granted = state.ints[e, RUNS] * np.int64(constants[9])
@@ -301,7 +301,7 @@ def _left_ns(state, constants, e):
     return max(0, granted + saved - state.ints[e, WRITTEN])
 
 
-@njit(cache=True)
+@compiled
 def _made_ns(pack, state, e, g):
     """Return what a node and all that it stands on took in this iteration, computing or loading."""
     s = state.ints[e, SCRIPT]
@@ -327,8 +327,8 @@ def _made_ns(pack, state, e, g):
     return total
 
 
-@njit(cache=True)
-def _consider(pack, state, constants, e, g, o, watched, out):
+@compiled
+def _consider(pack, seen, state, constants, e, g, o, watched, out):
     """Ask the engine's and the guard's questions about an output; return whether the policy has to decide."""
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
@@ -344,7 +344,7 @@ def _consider(pack, state, constants, e, g, o, watched, out):
         return False
     if made >= SETTLED_NS and not state.ints[e, HEARD]:
         state.ints[e, HEARD] = True
-        foresee(pack, state, constants, e)
+        foresee(pack, seen, state, e)
     again = made
     if made >= SETTLED_NS:
         again = min(made, recreation(pack, state, e, o))
@@ -385,7 +385,7 @@ def _consider(pack, state, constants, e, g, o, watched, out):
     return True
 
 
-@njit(cache=True)
+@compiled
 def _ranked(pack, state, e, o, multiplier):
     """Return the sizes and worths of what is kept and, last, of the candidate with a multiplier."""
     ob = pack.firsts[state.ints[e, SCRIPT], OUT0]
@@ -400,7 +400,7 @@ def _ranked(pack, state, e, o, multiplier):
     return sizes, worth
 
 
-@njit(cache=True)
+@compiled
 def _answer(pack, state, constants, e, multiplier):
     """Decide as ``mile_rl.policies.expected.Expected`` with the candidate's worth times ``multiplier``."""
     s = state.ints[e, SCRIPT]
@@ -433,7 +433,7 @@ def _answer(pack, state, constants, e, multiplier):
     _keep(pack, state, constants, e, o, multiplier)
 
 
-@njit(cache=True)
+@compiled
 def _evict(pack, state, e, o):
     at = o - pack.firsts[state.ints[e, SCRIPT], OUT0]
     g = pack.outs[o, OUTPUT_NODE]
@@ -452,7 +452,7 @@ def _evict(pack, state, e, o):
     state.ints[e, USED] -= pack.outs[o, OUTPUT_BYTES]
 
 
-@njit(cache=True)
+@compiled
 def _keep(pack, state, constants, e, o, multiplier):
     """Write an artifact; a write that runs over is given up."""
     s = state.ints[e, SCRIPT]
@@ -484,7 +484,7 @@ def _keep(pack, state, constants, e, o, multiplier):
     state.out_f[e, MULTIPLIER, at] = multiplier
 
 
-@njit(cache=True)
+@compiled
 def _end_turn(pack, state, e):
     """Tell the guard what was saved, and remember what was measured."""
     s = state.ints[e, SCRIPT]
@@ -517,25 +517,25 @@ def used_bytes(state, e):
     return int(state.ints[e, USED])
 
 
-@njit(cache=True)
-def play_through(pack, state, constants, e, out):
+@compiled
+def play_through(pack, seen, state, constants, e, out):
     """Play an episode to its end with multipliers of 1, and return how long the person waited."""
     begin(pack, state, e)
-    while advance(pack, state, constants, e, 1.0, False, out):
+    while advance(pack, seen, state, constants, e, 1.0, False, out):
         pass
     return state.reals[e, WAITING]
 
 
-@njit(cache=True)
-def step_all(pack, state, constants, multipliers, out, running):
+@compiled
+def step_all(pack, seen, state, constants, multipliers, out, running):
     """Answer every episode's decision and play on to its next one.
 
     Args:
-        pack, state, constants: the tables.
+        pack, seen, state, constants: the tables.
         multipliers: float64[e].
         out: float32[e, SIZE], the observations of the next decisions.
         running: bool[e], overwritten: whether there is one; episodes where there was none are left alone.
     """
     for e in range(running.shape[0]):
         if running[e]:
-            running[e] = advance(pack, state, constants, e, multipliers[e], True, out[e])
+            running[e] = advance(pack, seen, state, constants, e, multipliers[e], True, out[e])

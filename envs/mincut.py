@@ -9,13 +9,14 @@ choice, left to Dinic's algorithm.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from envs.compiled import compiled
 
 _SOURCE = 0
 _SINK = 1
 
 
-@njit(cache=True)
+@compiled
 def replan(compute_ns, load_ns, output_node, take_ptr, take_output, requested, loaded):
     """Return the least cost of getting the requested outputs; see ``mile_rl.policies.value``.
 
@@ -66,7 +67,7 @@ def replan(compute_ns, load_ns, output_node, take_ptr, take_output, requested, l
     return total + offered
 
 
-@njit(cache=True)
+@compiled
 def computed(output_node, take_ptr, take_output, requested, loaded, compute):
     """Mark in ``compute`` (bool[n]) what a plan computes that loads ``loaded``."""
     outputs = output_node.shape[0]
@@ -81,7 +82,7 @@ def computed(output_node, take_ptr, take_output, requested, loaded, compute):
                     compute[output_node[take_output[t]]] = True
 
 
-@njit(cache=True)
+@compiled
 def _cut(compute_ns, load_ns, output_node, take_ptr, take_output, forced, loaded):
     """Load or compute the outputs marked in ``loaded``? Return the least cost; mark what is loaded then."""
     nodes = compute_ns.shape[0]
@@ -141,7 +142,7 @@ def _cut(compute_ns, load_ns, output_node, take_ptr, take_output, forced, loaded
     return flow
 
 
-@njit(cache=True)
+@compiled
 def _arc(first, follow, head, room, arcs, tail, to, capacity):
     head[arcs], room[arcs], follow[arcs] = to, capacity, first[tail]
     first[tail] = arcs
@@ -150,7 +151,7 @@ def _arc(first, follow, head, room, arcs, tail, to, capacity):
     return arcs + 2
 
 
-@njit(cache=True)
+@compiled
 def _maximise(first, follow, head, room, level, queue):
     """Fill the network; afterwards ``level`` is not negative on the smallest source side alone. Dinitz 1970."""
     vertices = first.shape[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from envs.columns import (
     BUDGET,
@@ -32,7 +31,6 @@ from envs.columns import (
     LOAD_NS,
     LOADED,
     LOCAL,
-    LOCAL_NODE,
     LOOK_PTR,
     LOOKED,
     MULTIPLIER,
@@ -52,10 +50,8 @@ from envs.columns import (
     REQUEST_PTR,
     RETURNING,
     REUSE,
-    ROOT_PTR,
     ROW_OF,
     ROWS,
-    SCENARIO_KIND,
     SCENARIO_PTR,
     SCENARIO_TURN,
     SCRIPT,
@@ -72,21 +68,15 @@ from envs.columns import (
     WEIGHT,
     WORTH,
 )
+from envs.compiled import compiled
 from envs.mincut import replan
 from mile_rl.policies import observation, value
-from mile_rl.policies.outlook import NOTHING as A_RERUN
-from mile_rl.policies.outlook import RETURN as A_RETURN
 
-alive_outputs = njit(cache=True)(value.alive_outputs)
-chances = njit(cache=True)(value.chances)
-worths = njit(cache=True)(value.worths)
-surroundings = njit(cache=True)(observation.surroundings)
-observe = njit(cache=True)(observation.observe)
-
-# Globals of a compiled function have to be plain numbers; the observation's are, as they stand in its module.
+worths = compiled(value.worths)
+observe = compiled(observation.observe)
 
 
-@njit(cache=True)
+@compiled
 def plan(pack, state, e):
     """Plan the running iteration: mark what is computed and what is loaded."""
     s = state.ints[e, SCRIPT]
@@ -114,13 +104,13 @@ def plan(pack, state, e):
                     state.node_i[e, COMPUTE, pack.outs[o, OUTPUT_NODE] - nb] = True
 
 
-@njit(cache=True)
+@compiled
 def recreation(pack, state, e, o):
     """Return the least time to get an output of the running version that has no artifact."""
     return _walk(pack, state, e, state.ints[e, TURN], -1, o)
 
 
-@njit(cache=True)
+@compiled
 def _walk(pack, state, e, turn, j, target):
     """Return the least cost of a version's requested outputs; leave what is loaded in ``offers``.
 
@@ -192,7 +182,7 @@ def _walk(pack, state, e, turn, j, target):
     return total + offered
 
 
-@njit(cache=True)
+@compiled
 def _choose(pack, state, e, turn, j, target):
     """As :func:`_walk`, by the minimum cut: where loading something takes longer than computing its node."""
     s = state.ints[e, SCRIPT]
@@ -244,85 +234,40 @@ def _choose(pack, state, e, turn, j, target):
     return cost
 
 
-@njit(cache=True)
-def foresee(pack, state, constants, e):
+@compiled
+def foresee(pack, seen, state, e):
     """Take up the outlook of the running iteration."""
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    m = pack.firsts[s + 1, OUT0] - ob
     turn = state.ints[e, TURN]
     first, last = pack.turns[turn, SCENARIO_PTR], pack.turns[turn + 1, SCENARIO_PTR]
-    scenarios = last - first
-    if scenarios == 0:
+    if first == last:
         return
     start, end = pack.turns[turn, LOOK_PTR], pack.turns[turn + 1, LOOK_PTR]
-    nodes = end - start
-    local, local_node = state.out_i[e, LOCAL], state.node_i[e, LOCAL_NODE]
-    outputs, takes = 0, 0
-    for v in range(start, end):
-        g = pack.items[v]
-        outputs += pack.nodes[g + 1, OUT_PTR] - pack.nodes[g, OUT_PTR]
-        takes += pack.nodes[g + 1, TAKE_PTR] - pack.nodes[g, TAKE_PTR]
-    output_node = np.empty(outputs, dtype=np.int32)
-    take_ptr = np.empty(nodes + 1, dtype=np.int32)
-    take_output = np.empty(takes, dtype=np.int32)
-    where = np.empty(outputs, dtype=np.int32)
-    at, k = 0, 0
-    for i in range(nodes):
-        g = pack.items[start + i]
-        local_node[g - nb] = i
-        state.node_i[e, LOOKED, g - nb] = turn + 1
-        take_ptr[i] = k
-        for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
-            take_output[k] = local[pack.items[t] - ob]
-            k += 1
-        for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
-            local[o - ob] = at
-            where[at] = o - ob
-            output_node[at] = i
-            at += 1
-    take_ptr[nodes] = k
-    edited = np.zeros((scenarios, nodes), dtype=np.bool_)
-    requested = np.zeros((scenarios, outputs), dtype=np.bool_)
-    for j in range(scenarios):
-        for r in range(pack.scenes[first + j, ROOT_PTR], pack.scenes[first + j + 1, ROOT_PTR]):
-            edited[j, local_node[pack.items[r] - nb]] = True
-        other = pack.scenes[first + j, SCENARIO_TURN]
-        for r in range(pack.turns[other, REQUEST_PTR], pack.turns[other + 1, REQUEST_PTR]):
-            requested[j, local[pack.items[r] - ob]] = True
-    invalid = edited.copy()
-    for j in range(scenarios):
-        for i in range(nodes):
-            for t in range(take_ptr[i], take_ptr[i + 1]):
-                if invalid[j, output_node[take_output[t]]]:
-                    invalid[j, i] = True
-    alive = alive_outputs(output_node, take_ptr, take_output, invalid, requested)
-    chance = chances(
-        pack.scenario_p[first:last], pack.scenes[first:last, SCENARIO_KIND], A_RETURN, constants[2]
-    )
-    own, lineage, depth, takers = surroundings(chance, edited, invalid, output_node, take_ptr, take_output)
-    nothing, returning = 0.0, 0.0
-    m = pack.firsts[s + 1, OUT0] - ob
-    for j in range(scenarios):
-        state.scene_f[e, CHANCE, j] = chance[j]
-        if pack.scenes[first + j, SCENARIO_KIND] == A_RERUN:
-            nothing += chance[j]
-        elif pack.scenes[first + j, SCENARIO_KIND] == A_RETURN:
-            returning += chance[j]
+    base = start - pack.turns[0, LOOK_PTR]
+    alive = seen.alive_ptr[turn]
+    outputs = seen.out_ptr[turn + 1] - seen.out_ptr[turn]
+    state.reals[e, NOTHING], state.reals[e, RETURNING] = seen.sums[turn, 0], seen.sums[turn, 1]
+    for j in range(last - first):
+        state.scene_f[e, CHANCE, j] = seen.chance[first + j]
         state.alive[e, j, :m] = False
-        for at in range(outputs):
-            state.alive[e, j, where[at]] = alive[j, at]
-    state.reals[e, NOTHING], state.reals[e, RETURNING] = nothing, returning
-    for i in range(nodes):
+    at = 0
+    for i in range(end - start):
         g = pack.items[start + i]
-        state.node_f[e, OWN_EDIT, g - nb] = own[i]
-        state.node_f[e, LINEAGE_EDIT, g - nb] = lineage[i]
-        state.node_f[e, DEPTH, g - nb] = depth[i]
-    for at in range(outputs):
-        state.out_i[e, TAKERS, where[at]] = takers[at]
+        state.node_i[e, LOOKED, g - nb] = turn + 1
+        state.node_f[e, OWN_EDIT, g - nb] = seen.edits[base + i, 0]
+        state.node_f[e, LINEAGE_EDIT, g - nb] = seen.edits[base + i, 1]
+        state.node_f[e, DEPTH, g - nb] = seen.edits[base + i, 2]
+        for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
+            state.out_i[e, TAKERS, o - ob] = seen.takers[seen.out_ptr[turn] + at]
+            for j in range(last - first):
+                state.alive[e, j, o - ob] = seen.alive[alive + j * outputs + at]
+            at += 1
     _expect_others(pack, state, e, start, end)
 
 
-@njit(cache=True)
+@compiled
 def _expect_others(pack, state, e, start, end):
     """Expect of nodes of other versions what was measured last; those of the running one are known."""
     nb = pack.firsts[state.ints[e, SCRIPT], NODE0]
@@ -342,7 +287,7 @@ def _expect_others(pack, state, e, start, end):
         state.node_f[e, EXPECTED, g - nb] = found if found >= 0 else 1e9
 
 
-@njit(cache=True)
+@compiled
 def value_rows(pack, state, constants, e, o, full):
     """Value the candidate, and what is kept where ``full``; as ``appraise`` and ``worths``."""
     s = state.ints[e, SCRIPT]
@@ -364,34 +309,7 @@ def value_rows(pack, state, constants, e, o, full):
     state.out_i[e, ROW_OF, candidate] = count
     state.out_i[e, HELD, candidate] = True
     state.out_f[e, LOAD_NS, candidate] = state.reals[e, C_LOAD]
-    for j in range(scenarios):
-        state.scene_f[e, COST, j] = 0.0
-        chance = state.scene_f[e, CHANCE, j]
-        alive = state.alive[e, j]
-        if full:
-            for r in range(count):
-                if alive[rows[r]]:
-                    state.out_f[e, SURVIVAL, r] += chance
-        if alive[candidate]:
-            state.out_f[e, SURVIVAL, count] += chance
-        elif not full:
-            continue
-        other = pack.scenes[first + j, SCENARIO_TURN]
-        cost = _walk(pack, state, e, other, j, -1)
-        state.scene_f[e, COST, j] = cost
-        if chance <= 0:
-            continue
-        loads = state.ints[e, OFFERED]
-        state.out_i[e, CHOSEN, :loads] = state.out_i[e, OFFERS, :loads]
-        for q in range(loads):
-            at = state.out_i[e, CHOSEN, q]
-            if full or at == candidate:
-                state.out_i[e, HELD, at] = False
-                without = _walk(pack, state, e, other, j, -1)
-                state.out_i[e, HELD, at] = True
-                if without > cost:
-                    state.out_f[e, VALUE, state.out_i[e, ROW_OF, at]] += chance * (without - cost)
-                    state.out_f[e, REUSE, state.out_i[e, ROW_OF, at]] += chance
+    _value(pack, state, e, first, scenarios, candidate, begin)
     state.out_i[e, HELD, candidate] = False
     number = turn - pack.firsts[s, TURN0] + 1
     size = count + 1 - begin
@@ -423,7 +341,62 @@ def value_rows(pack, state, constants, e, o, full):
     )
 
 
-@njit(cache=True)
+@compiled
+def _value(pack, state, e, first, scenarios, candidate, begin):
+    """Add up what the rows from ``begin`` on save in each scenario.
+
+    Scenarios of one version that leave the same artifacts valid have the same plans: each is planned for once.
+    """
+    count = state.ints[e, COUNT]
+    rows = state.out_i[e, ROWS]
+    width = count + 1 - begin
+    pattern = np.empty(scenarios, dtype=np.uint64)
+    saved = np.zeros((scenarios, width), dtype=np.float64)
+    for j in range(scenarios):
+        state.scene_f[e, COST, j] = 0.0
+        chance = state.scene_f[e, CHANCE, j]
+        alive = state.alive[e, j]
+        bits = np.uint64(0)
+        for r in range(count):
+            if alive[rows[r]]:
+                bits |= np.uint64(1) << np.uint64(r & 63)
+                if begin == 0:
+                    state.out_f[e, SURVIVAL, r] += chance
+        if alive[candidate]:
+            state.out_f[e, SURVIVAL, count] += chance
+            bits |= np.uint64(1) << np.uint64(count & 63)
+        pattern[j] = bits
+        if begin > 0 and not alive[candidate]:
+            continue
+        other = pack.scenes[first + j, SCENARIO_TURN]
+        twin = j
+        if count < 63:
+            for before in range(j):
+                if pattern[before] == bits and pack.scenes[first + before, SCENARIO_TURN] == other:
+                    twin = before
+                    break
+        if twin < j:
+            state.scene_f[e, COST, j] = state.scene_f[e, COST, twin]
+            saved[j] = saved[twin]
+        else:
+            cost = _walk(pack, state, e, other, j, -1)
+            state.scene_f[e, COST, j] = cost
+            loads = state.ints[e, OFFERED]
+            state.out_i[e, CHOSEN, :loads] = state.out_i[e, OFFERS, :loads]
+            for q in range(loads):
+                at = state.out_i[e, CHOSEN, q]
+                if begin == 0 or at == candidate:
+                    state.out_i[e, HELD, at] = False
+                    saved[j, state.out_i[e, ROW_OF, at] - begin] = _walk(pack, state, e, other, j, -1) - cost
+                    state.out_i[e, HELD, at] = True
+        if chance > 0:
+            for r in range(width):
+                if saved[j, r] > 0:
+                    state.out_f[e, VALUE, begin + r] += chance * saved[j, r]
+                    state.out_f[e, REUSE, begin + r] += chance
+
+
+@compiled
 def displaced(pack, state, e, o, worth, victims):
     """Return what the victims are worth together, as ``displaced_worth``."""
     s = state.ints[e, SCRIPT]
@@ -468,7 +441,7 @@ def displaced(pack, state, e, o, worth, victims):
     return max(0.0, total + difference * (most if difference > 0 else least))
 
 
-@njit(cache=True)
+@compiled
 def look_observe(pack, state, constants, e, g, o, sizes, worth, victims, room, lost, out):
     """Write what a learned policy sees of the decision."""
     s = state.ints[e, SCRIPT]

@@ -5,6 +5,7 @@ from made_scripts import chain, random_script
 from envs import kernel
 from envs.bank import Bank
 from envs.conditions import Conditions
+from envs.foreseeing import foresee_all
 from envs.session import play
 from envs.tables import constants, new_state, pack_bank, set_conditions
 from envs.workload.generate import Plan, simulate
@@ -45,14 +46,15 @@ def both_ways(script, conditions, multipliers, *, settings=UNTUNED, terms=None):
     played = play(script, conditions, Guard(policy, terms=terms))
     bank = Bank([script])
     pack, state, numbers = pack_bank(bank), new_state(bank, 1), constants(settings, terms)
+    foreseen = foresee_all(pack, settings.return_weight)
     set_conditions(state, 0, 0, conditions)
     kernel.begin(pack, state, 0)
     out = np.zeros(observation.SIZE, dtype=np.float32)
     seen, answer = [], iter(multipliers)
-    more = kernel.advance(pack, state, numbers, 0, 1.0, True, out)
+    more = kernel.advance(pack, foreseen, state, numbers, 0, 1.0, True, out)
     while more:
         seen.append(out.copy())
-        more = kernel.advance(pack, state, numbers, 0, next(answer), True, out)
+        more = kernel.advance(pack, foreseen, state, numbers, 0, next(answer), True, out)
     return played, state, seen
 
 
@@ -73,7 +75,9 @@ def test_random_sessions_are_played_alike_by_kernel_and_production(seed):
     script = random_script(rng, nodes=int(rng.integers(2, 14)), turns=int(rng.integers(2, 12)))
     conditions = Conditions.draw(rng, script)
     multipliers = np.exp(rng.normal(0, 1.5, 1_000)) if seed % 2 else np.ones(1_000)
-    assert_same(script, conditions, multipliers.tolist(), terms=Terms(share=0.5, fraction=rng.choice([0.04, 1.0])))
+    assert_same(
+        script, conditions, multipliers.tolist(), terms=Terms(share=0.5, fraction=rng.choice([0.04, 1.0]))
+    )
 
 
 def test_simulated_sessions_are_played_alike_and_have_decisions():
@@ -105,12 +109,28 @@ def test_without_scenarios_both_go_by_what_a_reuse_saves():
 def test_an_unwatched_episode_takes_as_long_as_a_watched_one():
     bank = Bank([simulate(Plan(seed=12), index) for index in range(5)])
     pack, state, numbers = pack_bank(bank), new_state(bank, 2), constants()
+    foreseen = foresee_all(pack, 1.0)
     out = np.zeros(observation.SIZE, dtype=np.float32)
     for number, script in enumerate(bank):
         conditions = Conditions.draw(np.random.default_rng(number), script, budget=0.1)
         for episode, watched in enumerate((True, False)):
             set_conditions(state, episode, number, conditions)
             kernel.begin(pack, state, episode)
-            while kernel.advance(pack, state, numbers, episode, 1.0, watched, out):
+            while kernel.advance(pack, foreseen, state, numbers, episode, 1.0, watched, out):
                 pass
         np.testing.assert_array_equal(kernel.spent(state, 0), kernel.spent(state, 1))
+
+
+def test_compiled_code_is_cached_by_all_it_comes_from(tmp_path):
+    from envs.compiled import SOURCES, digest
+
+    copies = []
+    for path in SOURCES:
+        copies.append(tmp_path / path.name)
+        copies[-1].write_bytes(path.read_bytes())
+    assert digest(copies) == digest(copies) == digest()
+    for path in copies:
+        before = path.read_bytes()
+        path.write_bytes(before + b"\n")
+        assert digest(copies) != digest()
+        path.write_bytes(before)
