@@ -61,15 +61,14 @@ def _target(title: str, own: Mapping[str, Any], shown: str) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     lines += ["", "| model | " + " | ".join(weightings) + " |", "|---" * (len(weightings) + 1) + "|"]
     for metric in own[weightings[0]]["scores"][MODEL]:
-        if metric not in ("log_loss", "ece"):
+        if metric != "log_loss":
             values = [f"{own[weighting]['scores'][MODEL][metric]:.3f}" for weighting in weightings]
             lines.append(f"| {metric} | " + " | ".join(values) + " |")
     cells = [
-        f"{own[name]['calibration']['ece']:.3f} [{own[name]['calibration']['low']:.3f}, "
-        f"{own[name]['calibration']['high']:.3f}]"
+        f"{own[name]['calibration']['low']:.3f} to {own[name]['calibration']['high']:.3f}"
         for name in weightings
     ]
-    lines.append("| ece, with its 95 % interval | " + " | ".join(cells) + " |")
+    lines.append("| 95 % interval of ece | " + " | ".join(cells) + " |")
     adapting = own["adapting"]
     known = [name for name in weightings if name in adapting]
     if known:

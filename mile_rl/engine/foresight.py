@@ -29,8 +29,8 @@ MOST_OTHERS = 100
 OTHERS_SHARE = 3
 """Of the other workflows so much less is read than of the workflow itself: they add little."""
 
-LARGEST = 4_000
-"""How many nodes a workflow may have: the model compares each with each (0.5 GB at this size)."""
+LARGEST = 50_000
+"""How many nodes a workflow may have: at this size a prediction takes half a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
