@@ -79,23 +79,28 @@ def completion(train: Outcomes, settings: Mapping[str, Any]) -> Chooser:
 
 
 def gaussian_process(train: Outcomes, settings: Mapping[str, Any]) -> Chooser:
-    """Bayesian optimisation over the parameters, without other datasets. Settings: length, family, noise.
+    """Bayesian optimisation over the parameters. Settings: length, family, noise, prior.
 
     The kernel is a squared exponential over standardised parameters (logarithms where they span decades) times
-    a constant share for another family; its settings are chosen on other datasets, which favours it. The level
-    and amplitude of the errors come from what was tried; expected improvement chooses.
+    a constant share for another family. The level comes from what was tried; expected improvement chooses. With
+    ``prior``, the mean over other datasets is the process's mean and their spread its amplitude; without, it
+    knows nothing of other datasets but its settings, and the amplitude comes from what was tried.
     """
     kernel = _parameter_kernel(train, settings["length"], settings["family"])
+    mean = train.errors.mean(axis=0) if settings["prior"] else np.zeros(len(train.configurations))
+    rest = train.errors - mean
+    spread = float((rest - rest.mean(axis=1, keepdims=True)).std())
 
     def choose(tried: Tried, size: Size, rng: np.random.Generator) -> Floats:
         at = [one for one, _, _ in tried]
         errors = np.array([error for _, error, _ in tried])
-        level, amplitude = errors.mean(), max(errors.std(), 0.05)
+        apart = errors - mean[at]
+        level, amplitude = apart.mean(), spread if settings["prior"] else max(errors.std(), 0.05)
         own = kernel[np.ix_(at, at)] + settings["noise"] * np.eye(len(at))
-        solved = np.linalg.solve(own, np.column_stack([(errors - level) / amplitude, kernel[at]]))
-        mean = kernel[:, at] @ solved[:, 0]
+        solved = np.linalg.solve(own, np.column_stack([(apart - level) / amplitude, kernel[at]]))
+        expected = (mean + level) / amplitude + kernel[:, at] @ solved[:, 0]
         variance = np.maximum(1 - np.einsum("ij,ji->i", kernel[:, at], solved[:, 1:]), 1e-9)
-        gain = expected_gain(mean, np.sqrt(variance), float((errors.min() - level) / amplitude))
+        gain = expected_gain(expected, np.sqrt(variance), float(errors.min() / amplitude))
         return np.log(np.maximum(gain, 1e-300)) + 1e-9 * rng.random(len(gain))
 
     return choose
@@ -133,10 +138,11 @@ ROWS: Mapping[str, tuple[Row, Sequence[Mapping[str, Any]]]] = {
     "Gaussian process": (
         gaussian_process,
         tuple(
-            {"length": length, "family": family, "noise": noise}
+            {"length": length, "family": family, "noise": noise, "prior": prior}
             for length in (0.3, 1.0)
             for family in (0.1, 0.5)
             for noise in (0.01, 0.1)
+            for prior in (False, True)
         ),
     ),
     "MILE-RL": (
