@@ -222,7 +222,7 @@ class _Replacer:
         gain = 100 * told.median_gain
         text = (
             f"in {2 * told.datasets} OpenML runs on {told.datasets} datasets {told.where}, {after} made fewer "
-            f"errors than {before} on {share:.0f} % of them ({gain:+.1f} points of accuracy in the median)"
+            f"errors than {before} on {share:.0f} % of them ({gain:+.1f} points of balanced accuracy in the median)"
         )
         if count := len(self.tried.seen):
             text += (
