@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from envs import kernel
 from envs.bank import Bank
+from envs.compiled import compiled
 from envs.conditions import Conditions
+from envs.foreseeing import foresee_all
 from envs.tables import constants, new_state, pack_bank, set_conditions
 from experiments.agent.export import Dense
 from mile_rl.policies import observation
@@ -59,6 +61,7 @@ class Player:
         self.cases = tuple(cases)
         self._pack, self._state = pack_bank(bank), new_state(bank, 1)
         self._out = np.zeros(observation.SIZE, dtype=np.float32)
+        self._foreseen = lru_cache(maxsize=4)(lambda weight: foresee_all(self._pack, weight))
 
     def expected(self, settings: ExpectedSettings = UNTUNED) -> Floats:
         """Return the seconds that each case waits under the expected saving: float64[cases]."""
@@ -77,14 +80,15 @@ class Player:
 
     def _play(self, settings: ExpectedSettings, network: Any, scale: float) -> Floats:
         numbers = constants(settings)
+        seen = self._foreseen(settings.return_weight)
         spent = np.zeros(len(self.cases))
         for at, case in enumerate(self.cases):
             set_conditions(self._state, 0, case.number, case.conditions)
             kernel.begin(self._pack, self._state, 0)
             if network is None:
-                _finish(self._pack, self._state, numbers, self._out)
+                _finish(self._pack, seen, self._state, numbers, self._out)
             else:
-                _finish_with(self._pack, self._state, numbers, self._out, scale, *network)
+                _finish_with(self._pack, seen, self._state, numbers, self._out, scale, *network)
             spent[at] = kernel.spent(self._state, 0).sum() / 1e9
         return spent
 
@@ -105,15 +109,15 @@ def _padded(layers: Sequence[Dense]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]
     return weight, bias, bent
 
 
-@njit(cache=True)
-def _finish(pack, state, numbers, out):  # type: ignore[no-untyped-def]
-    while kernel.advance(pack, state, numbers, 0, 1.0, False, out):
+@compiled
+def _finish(pack, seen, state, numbers, out):  # type: ignore[no-untyped-def]
+    while kernel.advance(pack, seen, state, numbers, 0, 1.0, False, out):
         pass
 
 
-@njit(cache=True)
-def _finish_with(pack, state, numbers, out, scale, weight, bias, bent):  # type: ignore[no-untyped-def]
-    more = kernel.advance(pack, state, numbers, 0, 1.0, True, out)
+@compiled
+def _finish_with(pack, seen, state, numbers, out, scale, weight, bias, bent):  # type: ignore[no-untyped-def]
+    more = kernel.advance(pack, seen, state, numbers, 0, 1.0, True, out)
     width = weight.shape[1]
     while more:
         x = np.zeros(width, dtype=np.float32)
@@ -125,4 +129,4 @@ def _finish_with(pack, state, numbers, out, scale, weight, bias, bent):  # type:
                     y += x[i] * weight[at, i]
             x = np.tanh(y) if bent[at] else y
         action = min(max(x[0], np.float32(-1)), np.float32(1))
-        more = kernel.advance(pack, state, numbers, 0, np.exp(scale * action), True, out)
+        more = kernel.advance(pack, seen, state, numbers, 0, np.exp(scale * action), True, out)

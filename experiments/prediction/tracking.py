@@ -21,6 +21,7 @@ def track(
     artifacts: Path,
     *,
     experiment: str = EXPERIMENT,
+    curves: Mapping[str, Sequence[tuple[float, float]]] | None = None,
 ) -> str:
     """Write one run and return its id.
 
@@ -32,6 +33,7 @@ def track(
         files: kept as artifacts: the model, the report, the plots.
         artifacts: folder for the artifacts of a store that lies in a database.
         experiment: what the run belongs to.
+        curves: name -> (step, value), logged as metrics over steps.
     """
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param
@@ -47,6 +49,8 @@ def track(
     client.log_batch(run.info.run_id, params=params)
     now_ms = int(time.time() * 1000)
     metrics = [Metric(name, number, now_ms, 0) for name, number in _numbers("", report)]
+    for name, points in (curves or {}).items():
+        metrics += [Metric(f"curve/{name}", value, now_ms, int(step)) for step, value in points]
     for at in range(0, len(metrics), BATCH):
         client.log_batch(run.info.run_id, metrics=metrics[at : at + BATCH])
     for path in files:
