@@ -18,9 +18,6 @@ from mile_rl.workflows.version import VersionNode
 from traces.schema import Component, Iteration
 from traces.texts import texts
 
-_FEW = 16
-"""So many nodes of two versions together are compared whole."""
-
 PREVIOUS = -1
 """``Seen.parent`` of a run that was edited from the one just before it."""
 
@@ -135,11 +132,8 @@ def _around_the_change(
 ) -> tuple[list[VersionNode], list[VersionNode]]:
     """Leave out what cannot matter to ``diff``: nodes equal on both sides that touch no node that differs.
 
-    Lock files with thousands of stages of which a few changed are compared in a fraction of the time; of a few
-    nodes, looking for what may be left out takes longer than comparing them.
+    Lock files with thousands of stages of which a few changed are compared in a fraction of the time.
     """
-    if len(old) + len(new) <= _FEW:
-        return list(old), list(new)
     before = {node.name: node for node in old}
     after = {node.name: node for node in new}
     changed = before.keys() ^ after.keys()

@@ -10,7 +10,7 @@ from mile_rl.workflows.edits import Scalar
 from mile_rl.workflows.version import VersionNode
 from traces.schema import Component
 
-_CACHE_SIZE = 100_000
+_CACHE_SIZE = 20_000
 # plain data without cycles is written: looking for them would cost a fifth of the time
 _dumps = json.JSONEncoder(sort_keys=True, separators=(",", ":"), check_circular=False).encode
 
