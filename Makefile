@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check bench fit docs clean
+.PHONY: demo test check bench fit train evaluate docs clean
 
 demo: $(VENV)/.engine
 	$(BIN)/mile demo digits
@@ -30,16 +30,25 @@ $(VENV)/.engine: pyproject.toml | $(VENV)/bin/python
 	$(PIP) install --editable .
 	touch $@
 
+# The environments' tests need gymnasium, numba and stable-baselines3, hence torch (its build for the CPU, 200 MB).
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --editable '.[dev,plot,traces]'
-	touch $@ $(VENV)/.engine
+	$(PIP) install --editable '.[dev,plot,traces,training]'
+	touch $@ $(VENV)/.engine $(VENV)/.training
 
 $(VENV)/.bench: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --editable '.[bench,traces]'
+	$(PIP) install --editable '.[bench,traces,training]'
 	touch $@
 
 fit: $(VENV)/.dev $(VENV)/.training
 	$(BIN)/python -m experiments.fit_prediction $(TRACES)
+
+# Banks are drawn first; an interrupted training goes on where it stopped. `make train SHIP=--ship` installs it.
+train: $(VENV)/.dev $(VENV)/.training
+	$(BIN)/python -m experiments.train $(SHIP)
+
+evaluate: $(VENV)/.dev $(VENV)/.training
+	test -e build/agent/test.npz || $(BIN)/python -m envs make --sessions 300 --seed 2 --out build/agent/test.npz
+	$(BIN)/python -m experiments.evaluate build/agent/test.npz $(BANKS) --learned $(wildcard build/agent/learned_*.onnx)
 
 docs: $(VENV)/.engine
 	$(BIN)/python -m mile_rl.cli.reference > docs/cli.md
