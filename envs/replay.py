@@ -128,14 +128,18 @@ def unfit(history: History) -> str:
     return ""
 
 
-def replayed(history: History, *, seed: int) -> Script:
+def replayed(history: History, *, seed: int, predictor: TreePredictor | None = None) -> Script:
     """Return a history as a script.
 
     Args:
         history: at least one iteration, each with components.
         seed: of the costs that are drawn.
+        predictor: what foresees it, fresh; the shipped model where None.
     """
-    return _Replay(history, np.random.default_rng((seed, zlib.crc32(history.id.encode())))).script()
+    replay = _Replay(history, np.random.default_rng((seed, zlib.crc32(history.id.encode()))))
+    if predictor is not None:
+        replay.predictor = predictor
+    return replay.script()
 
 
 class _Replay:
