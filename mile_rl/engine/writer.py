@@ -9,6 +9,10 @@ from collections.abc import Callable
 
 THREAD = "mile-writer"
 
+ROOM_BYTES = 16 * 2**20
+"""So much may always be queued: it is little beside what Python itself takes, and a small run whose values had
+to make room for each other would wait for a thread to start and to take turns, longer than for the writes."""
+
 
 def cost_ns() -> int:
     """Return a clock of what work costs the person: all time passes on a thread that they wait for.
@@ -26,7 +30,7 @@ class Writer:
 
     The thread starts when there is something to run beside it (:meth:`wake`); jobs that come after the last
     operator are run by whoever waits for them. Jobs hold values; so that memory stays bounded, :meth:`submit`
-    waits while the jobs ahead hold more than the largest value seen.
+    waits while the jobs ahead hold more than the largest value seen, and more than 16 MiB.
     """
 
     def __init__(self) -> None:
@@ -51,11 +55,12 @@ class Writer:
         begun_ns = time.perf_counter_ns()
         with self._changed:
             self._largest_bytes = max(self._largest_bytes, size_bytes)
-            full = self._pending and self._pending_bytes + size_bytes > self._largest_bytes
+            room_bytes = max(self._largest_bytes, ROOM_BYTES)
+            full = self._pending and self._pending_bytes + size_bytes > room_bytes
         if full:
             self.wake()
             with self._changed:
-                while self._pending and self._pending_bytes + size_bytes > self._largest_bytes:
+                while self._pending and self._pending_bytes + size_bytes > room_bytes:
                     self._changed.wait()
         waited_ns = time.perf_counter_ns() - begun_ns if full else 0
         with self._changed:

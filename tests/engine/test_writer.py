@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from mile_rl.engine import keeper
-from mile_rl.engine.writer import THREAD, Writer
+from mile_rl.engine.writer import ROOM_BYTES, THREAD, Writer
 
 
 def test_waiting_for_room_in_the_queue_is_told() -> None:
@@ -19,11 +19,11 @@ def test_waiting_for_room_in_the_queue_is_told() -> None:
         done.append("first")
 
     release = threading.Event()
-    assert writer.submit(first, 100) == 0
+    assert writer.submit(first, ROOM_BYTES) == 0
     writer.wake()
     begun.wait()
     threading.Timer(0.05, release.set).start()
-    waited_ns = writer.submit(lambda: done.append("second"), 100)
+    waited_ns = writer.submit(lambda: done.append("second"), 1)
     assert done == ["first"]
     assert 30_000_000 < waited_ns < 30_000_000_000
     writer.drain()
@@ -31,10 +31,24 @@ def test_waiting_for_room_in_the_queue_is_told() -> None:
     assert done == ["first", "second"]
 
 
-def test_what_fits_beside_what_is_queued_does_not_wait() -> None:
-    writer = Writer()
-    assert [writer.submit(lambda: None, size) for size in (100, 0)] == [0, 0]
+@pytest.mark.parametrize("sizes", [(100, 0), (100, 20_000, 3_000), (2 * ROOM_BYTES, 0)])
+def test_what_fits_beside_what_is_queued_waits_for_nothing_and_needs_no_thread(
+    sizes: tuple[int, ...],
+) -> None:
+    writer, threads = Writer(), []
+    assert {writer.submit(lambda: threads.append(threading.current_thread()), size) for size in sizes} == {0}
     assert writer.drain() == 0
+    assert threads == [threading.current_thread()] * len(sizes)
+
+
+def test_a_value_larger_than_all_before_waits_for_those_queued() -> None:
+    writer, done = Writer(), []
+    writer.submit(lambda: done.append("small"), 100)
+    writer.submit(lambda: done.append("large"), 2 * ROOM_BYTES)
+    assert done == ["small"]
+    writer.drain()
+    writer.close()
+    assert done == ["small", "large"]
 
 
 CHAIN = """
