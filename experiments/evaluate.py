@@ -31,7 +31,7 @@ from experiments.prediction.tracking import track
 from mile_rl.errors import MileError
 
 LOG = logging.getLogger("experiments.evaluate")
-REFERENCES = ("none", "helix", "gdsf", UNTUNED, "expected", ORACLE, "oracle (guarded)")
+REFERENCES = ("none", "helix", "gdsf", UNTUNED, "expected", ORACLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +163,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the conditions")
     parser.add_argument("--limit", type=int, default=None, help="sessions a bank")
     parser.add_argument("--no-oracle", action="store_true", help="leave out the exact bounds")
+    parser.add_argument("--oracle-sessions", type=int, default=60, help="of each source that get a bound")
     parser.add_argument("--limit-s", type=float, default=20.0, help="seconds of the oracle a case")
     parser.add_argument("--believing", type=float, default=1.0, help="transfers are believed so much slower")
     parser.add_argument("--processes", type=int, default=2)
@@ -176,7 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tracking=given.tracking,
         seed=given.seed,
         limit=given.limit,
-        oracles=None if given.no_oracle else Oracles(limit_s=given.limit_s),
+        oracles=None if given.no_oracle else Oracles(sessions=given.oracle_sessions, limit_s=given.limit_s),
         believing=given.believing,
         processes=given.processes,
     )

@@ -89,6 +89,30 @@ def write_onnx(path: Path, layers: Sequence[Dense], metadata: Mapping[str, str])
     beside.replace(path)
 
 
+def read_onnx(path: Path) -> tuple[Dense, ...]:
+    """Return the layers of a file that :func:`write_onnx` wrote.
+
+    Raises:
+        ValueError: its network is another one.
+    """
+    from mile_rl.policies.onnx_file import graph
+
+    found = graph(path.read_bytes())
+    kinds = [step.kind for step in found.steps]
+    layers: list[Dense] = []
+    for at, step in enumerate(found.steps):
+        if step.kind == "Gemm":
+            activation: Activation | None = None
+            if kinds[at + 1] in ("Tanh", "Relu"):
+                activation = "Tanh" if kinds[at + 1] == "Tanh" else "Relu"
+            weight, bias = found.weights[step.inputs[1]], found.weights[step.inputs[2]]
+            layers.append(Dense(weight=weight, bias=bias, activation=activation))
+    if set(kinds) - {"Gemm", "Tanh", "Relu", "Clip"}:
+        raise ValueError(f"{path} is no chain of dense layers: {', '.join(kinds)}")
+    _check(layers)
+    return tuple(layers)
+
+
 def forward(layers: Sequence[Dense], observations: Floats, *, low: float = -1.0, high: float = 1.0) -> Floats:
     """Return what the file's network answers, in NumPy: float32[batch, actions]."""
     x = observations

@@ -59,6 +59,8 @@ class Player:
 
     def __init__(self, bank: Bank, cases: Sequence[Case]) -> None:
         self.cases = tuple(cases)
+        self.parts = np.zeros((len(self.cases), 3))
+        """Seconds of computing, loading and writing of the last play: float64[cases, 3]."""
         self._pack, self._state = pack_bank(bank), new_state(bank, 1)
         self._out = np.zeros(observation.SIZE, dtype=np.float32)
         self._foreseen = lru_cache(maxsize=4)(lambda weight: foresee_all(self._pack, weight))
@@ -89,7 +91,8 @@ class Player:
                 _finish(self._pack, seen, self._state, numbers, self._out)
             else:
                 _finish_with(self._pack, seen, self._state, numbers, self._out, scale, *network)
-            spent[at] = kernel.spent(self._state, 0).sum() / 1e9
+            self.parts[at] = kernel.spent(self._state, 0) / 1e9
+            spent[at] = self.parts[at].sum()
         return spent
 
 

@@ -45,7 +45,7 @@ def frame():
 
 
 def test_every_policy_plays_every_session_under_every_budget(frame):
-    assert len(frame) == 4 * len(BUDGETS) * (len(RULES) + 3)
+    assert len(frame) == 4 * len(BUDGETS) * (len(RULES) + 2)
     assert frame["proved"].all()
 
 
@@ -67,6 +67,17 @@ def test_the_same_seed_gives_the_same_table():
     scripts = [chain("s", 0, turns=3)]
     first, again = (contest(cases(scripts, seed=1), ["lru"], processes=1) for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
+
+
+def test_the_kernel_plays_the_expected_saving_as_the_production_objects_do(frame):
+    from envs.session import play
+    from experiments.agent.contest import policy_of
+    from mile_rl.policies.guard import Guard
+
+    case = cases([chain("s2", 2)], seed=3)[0]
+    played = play(case.script, case.conditions, Guard(policy_of(UNTUNED)))
+    (row,) = contest([case], [UNTUNED], processes=1).to_dict("records")
+    assert row["waiting_s"] == pytest.approx(played.waiting_ns / 1e9, rel=1e-9)
 
 
 def made_frame(factors):
