@@ -10,7 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
-from conftest import wait_for
+from cli_waiting import wait_for
 
 from mile_rl.cli.demo import examples, picture, telling
 from mile_rl.cli.demo.play import Plainly, Played, play
@@ -237,7 +237,7 @@ class TestDemo:
         )
         wait_for(lambda: list(mine.glob("*/.mile/catalog.db")))
         os.killpg(process.pid, signal.SIGINT)
-        _, err = process.communicate(timeout=20)
+        _, err = process.communicate(timeout=60)
         assert process.returncode == 130
         assert err.splitlines()[-1].startswith("interrupted")
         assert list(mine.iterdir()) == []

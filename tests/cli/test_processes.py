@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import wait_for
+from cli_waiting import wait_for
 
 FAILING = """
 def divide(x):
@@ -75,7 +75,7 @@ def test_ctrl_c_keeps_what_was_computed(mile):
     with mile.start("run", "small.py") as process:
         wait_for((mile.folder / "begun").exists)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert err.startswith("interrupted; kept ")
     assert len(err.splitlines()) == 1
@@ -122,7 +122,7 @@ def test_on_a_terminal_there_are_colours_a_bar_and_short_lines(mile):
         if not part:
             break
         seen += part
-    assert ended.wait(20) == 0
+    assert ended.wait(60) == 0
     os.close(master)
     text = seen.decode()
     assert "\x1b[33mcompute\x1b[0m" in text
