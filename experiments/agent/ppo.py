@@ -40,8 +40,8 @@ class PpoSettings:
         budget: range of budgets to train under, as shares of a version's intermediates.
     """
 
-    decisions: int = 500_000
-    check_every: int = 65_536
+    decisions: int = 200_000
+    check_every: int = 49_152
     episodes: int = 64
     rollout: int = 256
     batch: int = 4_096
