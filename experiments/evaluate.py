@@ -48,6 +48,7 @@ class EvaluateArguments:
         oracles: how to find the bounds; None for a table without them.
         believing: how many times as long as in truth loads and writes are believed to take at first.
         processes: how many cases are played at once.
+        known: rows of an earlier evaluation of the same banks and seed; its policies are not played again.
     """
 
     banks: tuple[Path, ...]
@@ -59,6 +60,7 @@ class EvaluateArguments:
     oracles: Oracles | None = field(default_factory=Oracles)
     believing: float = 1.0
     processes: int = 2
+    known: Path | None = None
 
 
 def run(arguments: EvaluateArguments) -> dict[str, Any]:
@@ -79,9 +81,16 @@ def run(arguments: EvaluateArguments) -> dict[str, Any]:
         if done % max(1, total // 20) == 0 or done == total:
             LOG.info("%d of %d cases, %.0f s", done, total, time.monotonic() - started)
 
+    known = pd.read_csv(arguments.known) if arguments.known else pd.DataFrame({"policy": []})
+    played = set(known["policy"])
     frame = contest(
-        drawn, policies, oracles=arguments.oracles, processes=arguments.processes, progress=progress
+        drawn,
+        [name for name in policies if name not in played],
+        oracles=None if ORACLE in played else arguments.oracles,
+        processes=arguments.processes,
+        progress=progress,
     )
+    frame = pd.concat([known, frame], ignore_index=True) if played else frame
     arguments.folder.mkdir(parents=True, exist_ok=True)
     rows_path = arguments.folder / "waiting.csv.gz"
     frame.to_csv(rows_path, index=False)
@@ -125,7 +134,7 @@ def report(frame: pd.DataFrame, arguments: EvaluateArguments) -> tuple[dict[str,
             },
             "budgets": budgets.to_dict(),
             "proved": float(rows.loc[rows["policy"] == ORACLE, "proved"].mean())
-            if arguments.oracles
+            if (rows["policy"] == ORACLE).any()
             else None,
         }
         parts += [
@@ -166,6 +175,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--oracle-sessions", type=int, default=60, help="of each source that get a bound")
     parser.add_argument("--limit-s", type=float, default=20.0, help="seconds of the oracle a case")
     parser.add_argument("--believing", type=float, default=1.0, help="transfers are believed so much slower")
+    parser.add_argument("--known", type=Path, default=None, help="rows (waiting.csv.gz) to go on from")
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
@@ -180,6 +190,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         oracles=None if given.no_oracle else Oracles(sessions=given.oracle_sessions, limit_s=given.limit_s),
         believing=given.believing,
         processes=given.processes,
+        known=given.known,
     )
     try:
         run(arguments)

@@ -120,8 +120,10 @@ def contest(
     quick = [name for name in policies if compiled_play(name)]
     slow = tuple(name for name in policies if name not in quick)
     bounded = _bounded(drawn, oracles)
-    jobs = [(case, slow, oracles if case.script.name in bounded else None) for case in drawn]
     rows = _quick_rows(drawn, quick)
+    if not slow and oracles is None:
+        return pd.DataFrame(rows)
+    jobs = [(case, slow, oracles if case.script.name in bounded else None) for case in drawn]
     if processes > 1:
         # A fork would copy the threads' locks of whatever library was imported before.
         pool = multiprocessing.get_context("spawn").Pool(processes)
