@@ -96,7 +96,6 @@ class Batch:
             self._seen_by_reference = foresee_all(self._pack, self.options.reference.return_weight)
         self._constants = constants(self.options.settings, self.options.terms)
         self._reference = constants(self.options.reference, self.options.terms)
-        self._scratch = np.zeros(observation.SIZE, dtype=np.float32)
         self.observations: Observations = np.zeros((episodes, observation.SIZE), dtype=np.float32)
         self.running: Bools = np.zeros(episodes, dtype=np.bool_)
         self.reference_ns: Floats = np.ones(episodes)
@@ -129,24 +128,19 @@ class Batch:
 
     def place(self, episode: int, script: int, conditions: Conditions) -> bool:
         """Begin a given episode, and return whether there is anything to decide."""
-        set_conditions(self._state, self.episodes, script, conditions)
-        reference_ns = kernel.play_through(
-            self._pack, self._seen_by_reference, self._state, self._reference, self.episodes, self._scratch
-        )
         set_conditions(self._state, episode, script, conditions)
-        kernel.begin(self._pack, self._state, episode)
-        self.reference_ns[episode] = max(reference_ns, 1.0)
-        self._waited_ns[episode] = 0.0
-        self.running[episode] = kernel.advance(
+        reference_ns, self.running[episode] = kernel.start(
             self._pack,
             self._seen,
+            self._seen_by_reference,
             self._state,
             self._constants,
+            self._reference,
             episode,
-            1.0,
-            True,
             self.observations[episode],
         )
+        self.reference_ns[episode] = max(reference_ns, 1.0)
+        self._waited_ns[episode] = 0.0
         return bool(self.running[episode])
 
     def step(self, actions: npt.NDArray[np.floating[Any]]) -> tuple[Floats, Bools, Bools]:

@@ -52,6 +52,7 @@ from envs.columns import (
     OUTPUT_CODEC,
     OUTPUT_NODE,
     PENDING,
+    RANKED,
     RATE,
     REACHED,
     READ_LATENCY,
@@ -65,6 +66,7 @@ from envs.columns import (
     SAVED,
     SCRIPT,
     SEED,
+    STAMP,
     STEP,
     TAKE_PTR,
     TIME_COMPUTING,
@@ -82,7 +84,7 @@ from envs.columns import (
     WRITES,
     WRITTEN,
 )
-from envs.compiled import compiled
+from envs.compiled import bare, compiled
 from envs.noise import COMPUTE as FOR_COMPUTE
 from envs.noise import LOAD as FOR_LOAD
 from envs.noise import WRITE as FOR_WRITE
@@ -103,11 +105,15 @@ UNKNOWN_NS = float(DEFAULT_COMPUTE_NS)
 choose_victims = compiled(value.choose_victims)
 
 
-@compiled
+@bare
 def begin(pack, state, e):
     """Make an episode ready; its script, seed, conditions and channels are set already."""
     n = pack.firsts[state.ints[e, SCRIPT] + 1, NODE0] - pack.firsts[state.ints[e, SCRIPT], NODE0]
     m = pack.firsts[state.ints[e, SCRIPT] + 1, OUT0] - pack.firsts[state.ints[e, SCRIPT], OUT0]
+    if state.marks[STAMP] > 1 << 30:  # the marks have 32 bits
+        state.marks[STAMP] = 0
+        state.node_w[:, :] = 0
+        state.out_w[:, :] = 0
     state.ints[e, TURN] = pack.firsts[state.ints[e, SCRIPT], TURN0]
     state.ints[e, STEP] = -1
     state.node_f[e, BY_ROW, :n] = -1.0
@@ -129,7 +135,7 @@ def begin(pack, state, e):
     state.ints[e, DECISIONS] = 0
 
 
-@compiled
+@bare
 def advance(pack, seen, state, constants, e, multiplier, watched, out):
     """Play an episode up to its next decision.
 
@@ -171,7 +177,7 @@ def advance(pack, seen, state, constants, e, multiplier, watched, out):
     return False
 
 
-@compiled
+@bare
 def _begin_turn(pack, state, e):
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
@@ -197,7 +203,7 @@ def _begin_turn(pack, state, e):
     _enter(pack, state, e)
 
 
-@compiled
+@bare
 def _sort_rows(state, e):
     """Bring what is kept into the order of (kept_at, signature); almost sorted already."""
     rows = state.out_i[e, ROWS]
@@ -216,7 +222,7 @@ def _sort_rows(state, e):
         rows[to] = o
 
 
-@compiled
+@bare
 def _expected_ns(pack, state, e, g):
     found = state.node_f[e, BY_ROW, g - pack.firsts[state.ints[e, SCRIPT], NODE0]]
     if found < 0:
@@ -226,7 +232,7 @@ def _expected_ns(pack, state, e, g):
     return found if found >= 0 else UNKNOWN_NS
 
 
-@compiled
+@bare
 def _enter(pack, state, e):
     """Compute the node of the present step, or load of it what the plan loads."""
     s = state.ints[e, SCRIPT]
@@ -255,7 +261,7 @@ def _enter(pack, state, e):
                 _load(pack, state, e, o)
 
 
-@compiled
+@bare
 def _load(pack, state, e, o):
     s = state.ints[e, SCRIPT]
     at = o - pack.firsts[s, OUT0]
@@ -269,14 +275,14 @@ def _load(pack, state, e, o):
     _learn_channel(state, e, READS, pack.outs[o, OUTPUT_CODEC], pack.outs[o, OUTPUT_BYTES], ns)
 
 
-@compiled
+@bare
 def _channel_ns(state, e, way, codec, size_bytes):
     return state.channel[e, LATENCY, way, codec] + np.rint(
         size_bytes / state.channel[e, RATE, way, codec] * 1e9
     )
 
 
-@compiled
+@bare
 def _learn_channel(state, e, way, codec, size_bytes, elapsed_ns):
     """As ``mile_rl.planner.channel.Channel.updated``."""
     latency = state.channel[e, LATENCY, way, codec]
@@ -292,7 +298,7 @@ def _learn_channel(state, e, way, codec, size_bytes, elapsed_ns):
     state.channel[e, SAMPLES, way, codec] += 1
 
 
-@compiled
+@bare
 def _left_ns(state, constants, e):
     """As ``mile_rl.policies.ledger.Ledger.left_ns``."""
     granted = state.ints[e, RUNS] * np.int64(constants[9])
@@ -301,13 +307,13 @@ def _left_ns(state, constants, e):
     return max(0, granted + saved - state.ints[e, WRITTEN])
 
 
-@compiled
+@bare
 def _made_ns(pack, state, e, g):
     """Return what a node and all that it stands on took in this iteration, computing or loading."""
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
     start = pack.turns[state.ints[e, TURN], VERSION_PTR]
-    reached = state.node_i[e, REACHED]
+    reached = state.node_w[REACHED]
     for v in range(start, start + state.ints[e, STEP] + 1):
         reached[pack.items[v] - nb] = False
     reached[g - nb] = True
@@ -327,7 +333,7 @@ def _made_ns(pack, state, e, g):
     return total
 
 
-@compiled
+@bare
 def _consider(pack, seen, state, constants, e, g, o, watched, out):
     """Ask the engine's and the guard's questions about an output; return whether the policy has to decide."""
     s = state.ints[e, SCRIPT]
@@ -373,8 +379,10 @@ def _consider(pack, seen, state, constants, e, g, o, watched, out):
     full = watched or size > budget - state.ints[e, USED]
     value_rows(pack, state, constants, e, o, full)
     if watched:
-        sizes, worth = _ranked(pack, state, e, o, 1.0)
-        victims = np.zeros(sizes.shape[0], dtype=np.bool_)
+        _rank(pack, state, e, o, 1.0)
+        rows = state.ints[e, COUNT] + 1
+        sizes, worth, victims = state.sizes[:rows], state.row_x[RANKED, :rows], state.victims[:rows]
+        victims[:] = False
         missing = size - np.int64(budget - state.ints[e, USED])
         room = missing <= 0
         lost = 0.0
@@ -385,22 +393,20 @@ def _consider(pack, seen, state, constants, e, g, o, watched, out):
     return True
 
 
-@compiled
-def _ranked(pack, state, e, o, multiplier):
-    """Return the sizes and worths of what is kept and, last, of the candidate with a multiplier."""
+@bare
+def _rank(pack, state, e, o, multiplier):
+    """Write down the sizes and worths of what is kept and, last, of the candidate with a multiplier."""
     ob = pack.firsts[state.ints[e, SCRIPT], OUT0]
     count = state.ints[e, COUNT]
-    sizes = np.empty(count + 1, dtype=np.int64)
-    worth = np.empty(count + 1, dtype=np.float64)
+    sizes, worth = state.sizes, state.row_x[RANKED]
     for r in range(count):
         sizes[r] = pack.outs[ob + state.out_i[e, ROWS, r], OUTPUT_BYTES]
         worth[r] = state.out_f[e, WORTH, r]
     sizes[count] = pack.outs[o, OUTPUT_BYTES]
     worth[count] = state.out_f[e, WORTH, count] * multiplier
-    return sizes, worth
 
 
-@compiled
+@bare
 def _answer(pack, state, constants, e, multiplier):
     """Decide as ``mile_rl.policies.expected.Expected`` with the candidate's worth times ``multiplier``."""
     s = state.ints[e, SCRIPT]
@@ -412,12 +418,13 @@ def _answer(pack, state, constants, e, multiplier):
         return
     missing = pack.outs[o, OUTPUT_BYTES] - np.int64(state.reals[e, BUDGET] - state.ints[e, USED])
     if missing > 0:
-        sizes, worth = _ranked(pack, state, e, o, multiplier)
-        victims = np.zeros(count + 1, dtype=np.bool_)
+        _rank(pack, state, e, o, multiplier)
+        sizes, worth = state.sizes[: count + 1], state.row_x[RANKED, : count + 1]
+        victims = state.victims[: count + 1]
         if not choose_victims(missing, sizes, worth, victims):
             return
         lost = displaced(pack, state, e, o, worth, victims)
-        if victims.any() and lost >= worth_ns:
+        if lost >= worth_ns:
             return
         for r in range(count):
             if victims[r]:
@@ -433,7 +440,7 @@ def _answer(pack, state, constants, e, multiplier):
     _keep(pack, state, constants, e, o, multiplier)
 
 
-@compiled
+@bare
 def _evict(pack, state, e, o):
     at = o - pack.firsts[state.ints[e, SCRIPT], OUT0]
     g = pack.outs[o, OUTPUT_NODE]
@@ -452,7 +459,7 @@ def _evict(pack, state, e, o):
     state.ints[e, USED] -= pack.outs[o, OUTPUT_BYTES]
 
 
-@compiled
+@bare
 def _keep(pack, state, constants, e, o, multiplier):
     """Write an artifact; a write that runs over is given up."""
     s = state.ints[e, SCRIPT]
@@ -484,7 +491,7 @@ def _keep(pack, state, constants, e, o, multiplier):
     state.out_f[e, MULTIPLIER, at] = multiplier
 
 
-@compiled
+@bare
 def _end_turn(pack, state, e):
     """Tell the guard what was saved, and remember what was measured."""
     s = state.ints[e, SCRIPT]
@@ -517,7 +524,7 @@ def used_bytes(state, e):
     return int(state.ints[e, USED])
 
 
-@compiled
+@bare
 def play_through(pack, seen, state, constants, e, out):
     """Play an episode to its end with multipliers of 1, and return how long the person waited."""
     begin(pack, state, e)
@@ -526,7 +533,33 @@ def play_through(pack, seen, state, constants, e, out):
     return state.reals[e, WAITING]
 
 
-@compiled
+@bare
+def start(pack, seen, reference_seen, state, constants, reference, e, out):
+    """Play the reference in an episode's conditions, then begin the episode and play on to its first decision.
+
+    Args:
+        pack, seen, state, constants: the tables.
+        reference_seen, reference: those of the reference, which is played in the state's last row.
+        e: the episode, whose conditions are set.
+        out: float32[observation.SIZE], overwritten with the observation.
+
+    Returns:
+        What the person waits under the reference, and whether there is a decision.
+    """
+    other = state.ints.shape[0] - 1
+    state.ints[other, SCRIPT], state.ints[other, SEED] = state.ints[e, SCRIPT], state.ints[e, SEED]
+    for column in range(BUDGET, TRANSFER_SIGMA + 1):
+        state.reals[other, column] = state.reals[e, column]
+    for figure in range(SAMPLES + 1):
+        for way in range(state.channel.shape[2]):
+            for codec in range(state.channel.shape[3]):
+                state.channel[other, figure, way, codec] = state.channel[e, figure, way, codec]
+    waited_ns = play_through(pack, reference_seen, state, reference, other, out)
+    begin(pack, state, e)
+    return waited_ns, advance(pack, seen, state, constants, e, 1.0, True, out)
+
+
+@bare
 def step_all(pack, seen, state, constants, multipliers, out, running):
     """Answer every episode's decision and play on to its next one.
 

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from envs.compiled import compiled
+from envs.compiled import bare
 
 COMPUTE = 0
 LOAD = 1
@@ -14,7 +14,7 @@ WRITE = 2
 """What a factor is for."""
 
 
-@compiled
+@bare
 def _mixed(state):
     """SplitMix64's finaliser. Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014."""
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -22,7 +22,7 @@ def _mixed(state):
     return state ^ (state >> np.uint64(31))
 
 
-@compiled
+@bare
 def factor(seed, what, item, turn, sigma):
     """Return a log-normal factor with median 1.
 
@@ -44,7 +44,7 @@ def factor(seed, what, item, turn, sigma):
     return math.exp(sigma * normal)
 
 
-@compiled
+@bare
 def taken(base_ns, seed, what, item, turn, sigma):
     """Return what something truly takes, in whole nanoseconds, that takes ``base_ns`` in the median."""
     return math.floor(base_ns * factor(seed, what, item, turn, sigma) + 0.5)

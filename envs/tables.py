@@ -52,6 +52,15 @@ class State(NamedTuple):
     scene_f: Array
     channel: Array
     alive: Array  # bool[e, s, m], which outputs are valid in each scenario
+    marks: Array  # scratch, shared, from here on
+    node_w: Array
+    node_x: Array
+    out_w: Array
+    row_x: Array
+    sizes: Array  # int64[m + 1]
+    victims: Array  # bool[m + 1]
+    pattern: Array  # int64[s]
+    spared: Array  # float64[s, m + 1]
 
 
 def pack_bank(bank: Bank) -> Pack:
@@ -128,14 +137,23 @@ def new_state(bank: Bank, episodes: int) -> State:
     return State(
         ints=np.zeros((e, columns.WRITTEN + 1), dtype=np.int64),
         reals=np.zeros((e, columns.C_COMPUTE + 1)),
-        node_f=np.zeros((e, columns.EDGE + 1, n)),
+        node_f=np.zeros((e, columns.DEPTH + 1, n)),
         name_f=np.zeros((e, columns.BY_OPERATOR + 1, names)),
-        node_i=np.zeros((e, columns.LOCAL_NODE + 1, n), dtype=np.int64),
+        node_i=np.zeros((e, columns.LOOKED + 1, n), dtype=np.int32),
         out_f=np.zeros((e, columns.WEIGHT + 1, m + 1)),
-        out_i=np.zeros((e, columns.LOCAL + 1, m + 1), dtype=np.int64),
+        out_i=np.zeros((e, columns.TAKERS + 1, m + 1), dtype=np.int32),
         scene_f=np.zeros((e, columns.COST + 1, s)),
         channel=np.zeros((e, columns.SAMPLES + 1, 2, len(CODECS))),
         alive=np.zeros((e, s, m), dtype=np.bool_),
+        marks=np.zeros(columns.ADDED + 1, dtype=np.int64),
+        node_w=np.zeros((columns.STACK + 1, n), dtype=np.int32),
+        node_x=np.zeros((columns.EXTRA + 1, n)),
+        out_w=np.zeros((columns.NEAR + 1, m + 1), dtype=np.int32),
+        row_x=np.zeros((columns.RANKED + 1, m + 1)),
+        sizes=np.zeros(m + 1, dtype=np.int64),
+        victims=np.zeros(m + 1, dtype=np.bool_),
+        pattern=np.zeros(s, dtype=np.int64),
+        spared=np.zeros((s, m + 1)),
     )
 
 

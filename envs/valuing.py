@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from envs.columns import (
+    ADDED,
+    AGAIN,
+    AGE,
     BUDGET,
     BY_NAME,
     BY_OPERATOR,
@@ -25,6 +28,7 @@ from envs.columns import (
     EDGE,
     EDGED,
     EXPECTED,
+    EXTRA,
     FORCED,
     HELD,
     LINEAGE_EDIT,
@@ -33,7 +37,9 @@ from envs.columns import (
     LOCAL,
     LOOK_PTR,
     LOOKED,
+    MORE,
     MULTIPLIER,
+    NEAR,
     NODE0,
     NODE_NAME,
     NODE_OPERATOR,
@@ -52,13 +58,17 @@ from envs.columns import (
     REUSE,
     ROW_OF,
     ROWS,
+    SAVING,
     SCENARIO_PTR,
     SCENARIO_TURN,
     SCRIPT,
+    SIMPLE,
+    STACK,
     STAMP,
     SURVIVAL,
     TAKE_PTR,
     TAKERS,
+    TIMES,
     TURN,
     TURN0,
     USED,
@@ -68,15 +78,15 @@ from envs.columns import (
     WEIGHT,
     WORTH,
 )
-from envs.compiled import compiled
+from envs.compiled import bare, compiled
 from envs.mincut import replan
 from mile_rl.policies import observation, value
 
-worths = compiled(value.worths)
+worths = bare(value.worths)
 observe = compiled(observation.observe)
 
 
-@compiled
+@bare
 def plan(pack, state, e):
     """Plan the running iteration: mark what is computed and what is loaded."""
     s = state.ints[e, SCRIPT]
@@ -89,8 +99,8 @@ def plan(pack, state, e):
         state.node_i[e, COMPUTE, g - nb] = False
         for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
             state.out_i[e, LOADED, o - ob] = False
-    for q in range(state.ints[e, OFFERED]):
-        state.out_i[e, LOADED, state.out_i[e, OFFERS, q]] = True
+    for q in range(state.marks[OFFERED]):
+        state.out_i[e, LOADED, state.out_w[OFFERS, q]] = True
     for r in range(pack.turns[turn, REQUEST_PTR], pack.turns[turn + 1, REQUEST_PTR]):
         o = pack.items[r]
         if not state.out_i[e, LOADED, o - ob]:
@@ -104,13 +114,13 @@ def plan(pack, state, e):
                     state.node_i[e, COMPUTE, pack.outs[o, OUTPUT_NODE] - nb] = True
 
 
-@compiled
+@bare
 def recreation(pack, state, e, o):
     """Return the least time to get an output of the running version that has no artifact."""
     return _walk(pack, state, e, state.ints[e, TURN], -1, o)
 
 
-@compiled
+@bare
 def _walk(pack, state, e, turn, j, target):
     """Return the least cost of a version's requested outputs; leave what is loaded in ``offers``.
 
@@ -122,13 +132,13 @@ def _walk(pack, state, e, turn, j, target):
     """
     s = state.ints[e, SCRIPT]
     nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
-    stamp = state.ints[e, STAMP] + 1
-    state.ints[e, STAMP] = stamp
+    stamp = state.marks[STAMP] + 1
+    state.marks[STAMP] = stamp
     held, wanted, forced, offers = (
         state.out_i[e, HELD],
-        state.out_i[e, WANTED],
-        state.node_i[e, FORCED],
-        state.out_i[e, OFFERS],
+        state.out_w[WANTED],
+        state.node_w[FORCED],
+        state.out_w[OFFERS],
     )
     alive = state.alive[e, max(j, 0)]
     expected = state.node_f[e, EXPECTED]
@@ -161,25 +171,125 @@ def _walk(pack, state, e, turn, j, target):
                     else:
                         forced[pack.outs[o, OUTPUT_NODE] - nb] = stamp
     offered = 0.0
-    kept = 0
-    choice = False
+    kept, choices, chosen = 0, 0, 0
     for q in range(count):
         at = offers[q]
         i = pack.outs[at + ob, OUTPUT_NODE] - nb
         if forced[i] != stamp:
             offers[kept] = at
             kept += 1
-            if state.node_i[e, EDGED, i] != stamp:
-                state.node_i[e, EDGED, i] = stamp
-                state.node_f[e, EDGE, i] = 0.0
-            state.node_f[e, EDGE, i] += state.out_f[e, LOAD_NS, at]
+            if state.node_w[EDGED, i] != stamp:
+                state.node_w[EDGED, i] = stamp
+                state.node_x[EDGE, i] = 0.0
+            before = state.node_x[EDGE, i]
+            state.node_x[EDGE, i] = before + state.out_f[e, LOAD_NS, at]
             offered += state.out_f[e, LOAD_NS, at]
-            if state.node_f[e, EDGE, i] > expected[i]:
-                choice = True
-    state.ints[e, OFFERED] = kept
-    if choice:
+            if before <= expected[i] < state.node_x[EDGE, i]:
+                choices += 1
+                chosen = i
+    state.marks[OFFERED] = kept
+    state.marks[SIMPLE] = choices == 0
+    if choices == 1:
+        cost = _weighed(pack, state, e, j, chosen, stamp, total + offered)
+        if cost >= 0:
+            return cost
+    if choices > 0:
         return _choose(pack, state, e, turn, j, target)
     return total + offered
+
+
+@bare
+def _forced(pack, state, e, j, first, base, cost):
+    """Return what a plan costs in which a node is computed besides, all else being loaded that can be.
+
+    Only what is computed besides is walked, on top of the marks of the last :func:`_walk`. What is loaded besides
+    is left in ``more``.
+
+    Args:
+        pack, state, e, j: as there.
+        first: the node, none of whose outputs was computed.
+        base: the stamp of the walk.
+        cost: of its plan.
+
+    Returns:
+        -1 where it is not plain that what can be loaded should be.
+    """
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
+    stamp = state.marks[STAMP] + 1
+    state.marks[STAMP] = stamp
+    held, wanted, more = state.out_i[e, HELD], state.out_w[WANTED], state.out_w[MORE]
+    forced, stack = state.node_w[FORCED], state.node_w[STACK]
+    edged, edge = state.node_w[EDGED], state.node_x[EDGE]
+    again, extra = state.node_w[AGAIN], state.node_x[EXTRA]
+    alive, expected = state.alive[e, max(j, 0)], state.node_f[e, EXPECTED]
+    forced[first] = stamp
+    stack[0] = first
+    depth, count = 1, 0
+    while depth > 0:
+        depth -= 1
+        i = stack[depth]
+        cost += expected[i]
+        if edged[i] == base:
+            cost -= edge[i]  # what it was loaded for comes with computing it
+        g = i + nb
+        for t in range(pack.nodes[g, TAKE_PTR], pack.nodes[g + 1, TAKE_PTR]):
+            at = pack.items[t] - ob
+            if wanted[at] == base or wanted[at] == stamp:
+                continue
+            wanted[at] = stamp
+            if held[at] and (j < 0 or alive[at]):
+                more[count] = at
+                count += 1
+            else:
+                up = pack.outs[at + ob, OUTPUT_NODE] - nb
+                if forced[up] != base and forced[up] != stamp:
+                    forced[up] = stamp
+                    stack[depth] = up
+                    depth += 1
+    kept = 0
+    for q in range(count):
+        at = more[q]
+        i = pack.outs[at + ob, OUTPUT_NODE] - nb
+        if forced[i] == base or forced[i] == stamp:
+            continue
+        more[kept] = at
+        kept += 1
+        if again[i] != stamp:
+            again[i] = stamp
+            extra[i] = edge[i] if edged[i] == base else 0.0
+        extra[i] += state.out_f[e, LOAD_NS, at]
+        cost += state.out_f[e, LOAD_NS, at]
+        if extra[i] > expected[i]:
+            return -1.0
+    state.marks[ADDED] = kept
+    return cost
+
+
+@bare
+def _weighed(pack, state, e, j, node, stamp, cost):
+    """Return the least cost where for one node alone loading takes longer than computing it, or -1.
+
+    All else is loaded that can be, unless it comes with what is computed: computing it takes longer in any case.
+    So there are two plans. The second one's loads replace those in ``offers`` where it is the cheaper one.
+    """
+    ob = pack.firsts[state.ints[e, SCRIPT], OUT0]
+    nb = pack.firsts[state.ints[e, SCRIPT], NODE0]
+    other = _forced(pack, state, e, j, node, stamp, cost)
+    if other < 0 or cost <= other:
+        return other if other < 0 else cost
+    forced, offers = state.node_w[FORCED], state.out_w[OFFERS]
+    kept = 0
+    for q in range(state.marks[OFFERED]):
+        at = offers[q]
+        if forced[pack.outs[at + ob, OUTPUT_NODE] - nb] != state.marks[STAMP]:
+            offers[kept] = at
+            kept += 1
+    for q in range(state.marks[ADDED]):
+        offers[kept] = state.out_w[MORE, q]
+        kept += 1
+    state.marks[OFFERED] = kept
+    return other
 
 
 @compiled
@@ -202,7 +312,7 @@ def _choose(pack, state, e, turn, j, target):
     requested = np.zeros(outputs, dtype=np.bool_)
     loaded = np.zeros(outputs, dtype=np.bool_)
     where = np.empty(outputs, dtype=np.int32)
-    local = state.out_i[e, LOCAL]
+    local = state.out_w[LOCAL]
     at, k = 0, 0
     for i in range(nodes):
         g = pack.items[start + i]
@@ -228,13 +338,13 @@ def _choose(pack, state, e, turn, j, target):
     kept = 0
     for at in range(outputs):
         if loaded[at]:
-            state.out_i[e, OFFERS, kept] = where[at]
+            state.out_w[OFFERS, kept] = where[at]
             kept += 1
-    state.ints[e, OFFERED] = kept
+    state.marks[OFFERED] = kept
     return cost
 
 
-@compiled
+@bare
 def foresee(pack, seen, state, e):
     """Take up the outlook of the running iteration."""
     s = state.ints[e, SCRIPT]
@@ -267,7 +377,7 @@ def foresee(pack, seen, state, e):
     _expect_others(pack, state, e, start, end)
 
 
-@compiled
+@bare
 def _expect_others(pack, state, e, start, end):
     """Expect of nodes of other versions what was measured last; those of the running one are known."""
     nb = pack.firsts[state.ints[e, SCRIPT], NODE0]
@@ -287,7 +397,7 @@ def _expect_others(pack, state, e, start, end):
         state.node_f[e, EXPECTED, g - nb] = found if found >= 0 else 1e9
 
 
-@compiled
+@bare
 def value_rows(pack, state, constants, e, o, full):
     """Value the candidate, and what is kept where ``full``; as ``appraise`` and ``worths``."""
     s = state.ints[e, SCRIPT]
@@ -303,17 +413,14 @@ def value_rows(pack, state, constants, e, o, full):
         state.out_f[e, VALUE, r] = 0.0
         state.out_f[e, REUSE, r] = 0.0
         state.out_f[e, SURVIVAL, r] = 0.0
-    if full:
-        for r in range(count):
-            state.out_i[e, ROW_OF, rows[r]] = r
-    state.out_i[e, ROW_OF, candidate] = count
     state.out_i[e, HELD, candidate] = True
     state.out_f[e, LOAD_NS, candidate] = state.reals[e, C_LOAD]
     _value(pack, state, e, first, scenarios, candidate, begin)
     state.out_i[e, HELD, candidate] = False
     number = turn - pack.firsts[s, TURN0] + 1
     size = count + 1 - begin
-    saving, age, multiplier = np.empty(size), np.empty(size), np.empty(size)
+    saving, age = state.row_x[SAVING, :size], state.row_x[AGE, :size]
+    multiplier = state.row_x[TIMES, :size]
     for r in range(begin, count):
         at = rows[r]
         saving[r] = max(0.0, state.out_f[e, RECREATION_NS, at] - state.out_f[e, LOAD_NS, at])
@@ -341,62 +448,83 @@ def value_rows(pack, state, constants, e, o, full):
     )
 
 
-@compiled
+@bare
 def _value(pack, state, e, first, scenarios, candidate, begin):
     """Add up what the rows from ``begin`` on save in each scenario.
 
     Scenarios of one version that leave the same artifacts valid have the same plans: each is planned for once.
     """
+    s = state.ints[e, SCRIPT]
+    nb, ob = pack.firsts[s, NODE0], pack.firsts[s, OUT0]
     count = state.ints[e, COUNT]
     rows = state.out_i[e, ROWS]
-    width = count + 1 - begin
-    pattern = np.empty(scenarios, dtype=np.uint64)
-    saved = np.zeros((scenarios, width), dtype=np.float64)
+    pattern, saved = state.pattern, state.spared
+    near, width = state.out_w[NEAR], 0
+    looked = state.ints[e, TURN] + 1
+    for r in range(count):  # what the outlook does not know is valid nowhere
+        if state.node_i[e, LOOKED, pack.outs[rows[r] + ob, OUTPUT_NODE] - nb] == looked:
+            near[width] = r
+            width += 1
+    near[width] = count
+    width += 1
     for j in range(scenarios):
         state.scene_f[e, COST, j] = 0.0
         chance = state.scene_f[e, CHANCE, j]
         alive = state.alive[e, j]
-        bits = np.uint64(0)
-        for r in range(count):
-            if alive[rows[r]]:
-                bits |= np.uint64(1) << np.uint64(r & 63)
+        bits = np.int64(0)
+        for q in range(width - 1):
+            if alive[rows[near[q]]]:
+                bits |= np.int64(1) << (q & 63)
                 if begin == 0:
-                    state.out_f[e, SURVIVAL, r] += chance
+                    state.out_f[e, SURVIVAL, near[q]] += chance
         if alive[candidate]:
             state.out_f[e, SURVIVAL, count] += chance
-            bits |= np.uint64(1) << np.uint64(count & 63)
+            bits |= np.int64(1) << 63
         pattern[j] = bits
         if begin > 0 and not alive[candidate]:
             continue
         other = pack.scenes[first + j, SCENARIO_TURN]
         twin = j
-        if count < 63:
+        if width < 64:
             for before in range(j):
                 if pattern[before] == bits and pack.scenes[first + before, SCENARIO_TURN] == other:
                     twin = before
                     break
         if twin < j:
             state.scene_f[e, COST, j] = state.scene_f[e, COST, twin]
-            saved[j] = saved[twin]
+            for q in range(width):
+                saved[j, q] = saved[twin, q]
         else:
+            for q in range(width):
+                saved[j, q] = 0.0
+                state.out_w[ROW_OF, candidate if q == width - 1 else rows[near[q]]] = q
             cost = _walk(pack, state, e, other, j, -1)
             state.scene_f[e, COST, j] = cost
-            loads = state.ints[e, OFFERED]
-            state.out_i[e, CHOSEN, :loads] = state.out_i[e, OFFERS, :loads]
+            loads = state.marks[OFFERED]
+            base, simple = state.marks[STAMP], state.marks[SIMPLE]
             for q in range(loads):
-                at = state.out_i[e, CHOSEN, q]
+                state.out_w[CHOSEN, q] = state.out_w[OFFERS, q]
+            for q in range(loads):
+                at = state.out_w[CHOSEN, q]
                 if begin == 0 or at == candidate:
                     state.out_i[e, HELD, at] = False
-                    saved[j, state.out_i[e, ROW_OF, at] - begin] = _walk(pack, state, e, other, j, -1) - cost
+                    without = -1.0
+                    if simple:
+                        node = pack.outs[at + ob, OUTPUT_NODE] - nb
+                        without = _forced(pack, state, e, j, node, base, cost)
+                    if without < 0:
+                        without = _walk(pack, state, e, other, j, -1)
+                        simple = False  # its marks are gone
                     state.out_i[e, HELD, at] = True
+                    saved[j, state.out_w[ROW_OF, at]] = without - cost
         if chance > 0:
-            for r in range(width):
-                if saved[j, r] > 0:
-                    state.out_f[e, VALUE, begin + r] += chance * saved[j, r]
-                    state.out_f[e, REUSE, begin + r] += chance
+            for q in range(width):
+                if saved[j, q] > 0:
+                    state.out_f[e, VALUE, near[q]] += chance * saved[j, q]
+                    state.out_f[e, REUSE, near[q]] += chance
 
 
-@compiled
+@bare
 def displaced(pack, state, e, o, worth, victims):
     """Return what the victims are worth together, as ``displaced_worth``."""
     s = state.ints[e, SCRIPT]
@@ -441,7 +569,7 @@ def displaced(pack, state, e, o, worth, victims):
     return max(0.0, total + difference * (most if difference > 0 else least))
 
 
-@compiled
+@bare
 def look_observe(pack, state, constants, e, g, o, sizes, worth, victims, room, lost, out):
     """Write what a learned policy sees of the decision."""
     s = state.ints[e, SCRIPT]
