@@ -136,7 +136,7 @@ def fit(found: Sequence[Moment], *, inner: float = 0.25) -> Correction:
     """Return the correction that helps, part by part; the one that changes nothing where none does.
 
     Candidates are compared on the earlier decisions; the best is kept only if it is better on the later ones, which
-    nothing was fitted on, and is then fitted again on all.
+    nothing was fitted on, by more than a standard error, and is then fitted again on all.
 
     Args:
         found: decisions in order of time.
@@ -150,14 +150,20 @@ def fit(found: Sequence[Moment], *, inner: float = 0.25) -> Correction:
     sure = [Correction(temperature=t, blend=b) for t, b in product(TEMPERATURES, BLENDS)]
     level = [Correction(slope=a, offset=b) for a, b in product(SLOPES, OFFSETS)]
     best = _best(sure, early, class_losses)
-    if class_losses(late, best).mean() < class_losses(late, chosen).mean():
+    if _surely_better(class_losses(late, Correction()), class_losses(late, best)):
         again = _best(sure, found, class_losses)
         chosen = replace(chosen, temperature=again.temperature, blend=again.blend)
     best = _best(level, early, node_losses)
-    if node_losses(late, best).mean() < node_losses(late, Correction()).mean():
+    if _surely_better(node_losses(late, Correction()), node_losses(late, best)):
         again = _best(level, found, node_losses)
         chosen = replace(chosen, slope=again.slope, offset=again.offset)
     return chosen
+
+
+def _surely_better(before: Floats, after: Floats) -> bool:
+    """Return whether losses fell by more than a standard error: a few decisions are soon better by chance."""
+    difference = before - after
+    return bool(difference.mean() > difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
 def _best(
