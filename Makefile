@@ -18,7 +18,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev $(VENV)/.bench
+bench: $(VENV)/.dev
 	$(BIN)/python -m experiments.bench
 
 $(VENV)/bin/python:
@@ -52,10 +52,6 @@ evaluate: $(VENV)/.dev $(VENV)/.training
 
 docs: $(VENV)/.engine
 	$(BIN)/python -m mile_rl.cli.reference > docs/cli.md
-
-$(VENV)/.training: pyproject.toml | $(VENV)/bin/python
-	$(PIP) install --editable '.[traces,training]'
-	touch $@
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
