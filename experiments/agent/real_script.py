@@ -288,3 +288,25 @@ def spent(home: Path, workflow: str) -> Iterator[tuple[int, int, int, int]]:
             )
     finally:
         catalog.close()
+
+
+def drift(home: Path, times: Mapping[str, int]) -> float:
+    """Return how much longer a play's operators took than the very same computations did elsewhere.
+
+    What differs from 1 is the machine's mood, not the simulator's mistake.
+
+    Args:
+        home: the play's project.
+        times: node signature -> nanoseconds elsewhere.
+    """
+    here = there = 0
+    catalog = Catalog.open(home / "catalog.db")
+    try:
+        for iteration in catalog.iterations():
+            for node in catalog.nodes_of(iteration.id):
+                if node.state == "compute" and node.signature in times:
+                    here += node.elapsed_ns or 0
+                    there += times[node.signature]
+    finally:
+        catalog.close()
+    return here / there if there else 1.0

@@ -27,6 +27,7 @@ class Row:
         parts_s: medians of computing, loading, writing, and the engine itself.
         predicted_s: seconds of computing, loading and writing in the simulator.
         engine_s: what the engine itself takes in a play that keeps nothing, all iterations together.
+        drift: how many times as long the same computations took in this play as where they were measured.
     """
 
     session: str
@@ -36,6 +37,7 @@ class Row:
     parts_s: tuple[float, float, float, float]
     predicted_s: tuple[float, float, float]
     engine_s: float
+    drift: float = 1.0
 
     @property
     def real(self) -> float:
@@ -56,6 +58,12 @@ class Row:
     def ratio(self) -> float:
         """Predicted / real."""
         return self.predicted / self.real
+
+    @property
+    def steady_ratio(self) -> float:
+        """Predicted / real, had the machine been as fast in this play as where times were measured."""
+        compute, load, write = self.predicted_s
+        return (compute * self.drift + load + write + self.engine_s) / self.real
 
     @property
     def noise(self) -> float:
@@ -117,6 +125,8 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
         "ratio_least": min(row.ratio for row in rows),
         "ratio_most": max(row.ratio for row in rows),
         "within_20_percent": mean(abs(row.ratio - 1) <= 0.2 for row in rows),
+        "steady_ratio_least": min(row.steady_ratio for row in rows),
+        "steady_ratio_most": max(row.steady_ratio for row in rows),
         "within_20_percent_without_engine": mean(abs(row.bare / row.real - 1) <= 0.2 for row in rows),
         "pairs_told_apart": sum(each.told_apart for each in agreed.values()),
         "pairs_disagreeing": sum(len(each.disagreeing) for each in agreed.values()),
@@ -130,6 +140,8 @@ def figures(rows: Sequence[Row]) -> dict[str, Any]:
                 "predicted_s": list(row.predicted_s),
                 "engine_s": row.engine_s,
                 "ratio": row.ratio,
+                "drift": row.drift,
+                "steady_ratio": row.steady_ratio,
             }
             for row in rows
         ],
@@ -141,15 +153,16 @@ def markdown(rows: Sequence[Row]) -> str:
     """Return the tables."""
     lines = [
         "| session | budget | policy | real s | compute + load + write + engine | predicted s | "
-        "compute + load + write + engine | predicted / real |",
-        "|---|---|---|---|---|---|---|---|",
+        "compute + load + write + engine | predicted / real | machine's drift | ratio without drift |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         spread = f" ({min(row.real_s):.2f}–{max(row.real_s):.2f})" if len(row.real_s) > 1 else ""
         lines.append(
             f"| {row.session} | {row.share:.0%} | {row.policy} | {row.real:.2f}{spread} | "
             f"{' + '.join(f'{each:.2f}' for each in row.parts_s)} | {row.predicted:.2f} | "
-            f"{' + '.join(f'{each:.2f}' for each in (*row.predicted_s, row.engine_s))} | {row.ratio:.2f} |"
+            f"{' + '.join(f'{each:.2f}' for each in (*row.predicted_s, row.engine_s))} | {row.ratio:.2f} | "
+            f"{row.drift:.2f} | {row.steady_ratio:.2f} |"
         )
     lines += [
         "",
