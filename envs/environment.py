@@ -211,7 +211,7 @@ def register() -> None:
     """Register the environments with gymnasium, once."""
     for name, entry, vector in (
         ("mile/Simulated-v0", SimulatedEnv, ManySessions),
-        ("mile/Replay-v0", ReplayEnv, ManySessions),
+        ("mile/Replay-v0", ReplayEnv, None),
     ):
         if name not in gymnasium.registry:
             gymnasium.register(id=name, entry_point=entry, vector_entry_point=vector)

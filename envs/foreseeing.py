@@ -34,7 +34,7 @@ class Foreseen(NamedTuple):
 
     Args:
         out_ptr: int64[t + 1], where an iteration's outputs begin in ``takers``.
-        alive_ptr: int64[t + 1], where its scenarios x outputs begin in ``alive``.
+        alive_ptr: int64[t + 1], where its outputs x scenarios begin in ``alive``.
         alive: bool[.], row by row.
         chance: float64[s].
         sums: float64[t, 2]: the chances of a re-run and of a return.
@@ -143,7 +143,7 @@ def _fill(pack, found, return_weight, local, local_node):
             elif kind[j] == A_RETURN:
                 found.sums[turn, 1] += chance[j]
             for at in range(outputs):
-                found.alive[found.alive_ptr[turn] + j * outputs + at] = alive[j, at]
+                found.alive[found.alive_ptr[turn] + at * scenarios + j] = alive[j, at]
         base = start - pack.turns[0, LOOK_PTR]
         for i in range(nodes):
             found.edits[base + i, 0] = own[i]

@@ -51,7 +51,7 @@ class State(NamedTuple):
     out_i: Array
     scene_f: Array
     channel: Array
-    alive: Array  # bool[e, s, m], which outputs are valid in each scenario
+    alive: Array  # bool[e, m, s], which outputs are valid in each scenario
     marks: Array  # scratch, shared, from here on
     node_w: Array
     node_x: Array
@@ -144,7 +144,7 @@ def new_state(bank: Bank, episodes: int) -> State:
         out_i=np.zeros((e, columns.TAKERS + 1, m + 1), dtype=np.int32),
         scene_f=np.zeros((e, columns.COST + 1, s)),
         channel=np.zeros((e, columns.SAMPLES + 1, 2, len(CODECS))),
-        alive=np.zeros((e, s, m), dtype=np.bool_),
+        alive=np.zeros((e, m, s), dtype=np.bool_),
         marks=np.zeros(columns.ADDED + 1, dtype=np.int64),
         node_w=np.zeros((columns.STACK + 1, n), dtype=np.int32),
         node_x=np.zeros((columns.EXTRA + 1, n)),

@@ -140,7 +140,7 @@ def _walk(pack, state, e, turn, j, target):
         state.node_w[FORCED],
         state.out_w[OFFERS],
     )
-    alive = state.alive[e, max(j, 0)]
+    alive = state.alive[e, :, max(j, 0)]
     expected = state.node_f[e, EXPECTED]
     count = 0
     first = pack.turns[turn, REQUEST_PTR] if target < 0 else 0
@@ -222,7 +222,7 @@ def _forced(pack, state, e, j, first, base, cost):
     forced, stack = state.node_w[FORCED], state.node_w[STACK]
     edged, edge = state.node_w[EDGED], state.node_x[EDGE]
     again, extra = state.node_w[AGAIN], state.node_x[EXTRA]
-    alive, expected = state.alive[e, max(j, 0)], state.node_f[e, EXPECTED]
+    alive, expected = state.alive[e, :, max(j, 0)], state.node_f[e, EXPECTED]
     forced[first] = stamp
     stack[0] = first
     depth, count = 1, 0
@@ -325,7 +325,7 @@ def _choose(pack, state, e, turn, j, target):
             local[o - ob] = at
             where[at] = o - ob
             output_node[at] = i
-            valid = state.out_i[e, HELD, o - ob] and (j < 0 or state.alive[e, j, o - ob])
+            valid = state.out_i[e, HELD, o - ob] and (j < 0 or state.alive[e, o - ob, j])
             load_ns[at] = state.out_f[e, LOAD_NS, o - ob] if valid else -1.0
             at += 1
     take_ptr[nodes] = k
@@ -357,11 +357,10 @@ def foresee(pack, seen, state, e):
     start, end = pack.turns[turn, LOOK_PTR], pack.turns[turn + 1, LOOK_PTR]
     base = start - pack.turns[0, LOOK_PTR]
     alive = seen.alive_ptr[turn]
-    outputs = seen.out_ptr[turn + 1] - seen.out_ptr[turn]
     state.reals[e, NOTHING], state.reals[e, RETURNING] = seen.sums[turn, 0], seen.sums[turn, 1]
+    state.alive[e, :m] = False
     for j in range(last - first):
         state.scene_f[e, CHANCE, j] = seen.chance[first + j]
-        state.alive[e, j, :m] = False
     at = 0
     for i in range(end - start):
         g = pack.items[start + i]
@@ -372,7 +371,7 @@ def foresee(pack, seen, state, e):
         for o in range(pack.nodes[g, OUT_PTR], pack.nodes[g + 1, OUT_PTR]):
             state.out_i[e, TAKERS, o - ob] = seen.takers[seen.out_ptr[turn] + at]
             for j in range(last - first):
-                state.alive[e, j, o - ob] = seen.alive[alive + j * outputs + at]
+                state.alive[e, o - ob, j] = seen.alive[alive + at * (last - first) + j]
             at += 1
     _expect_others(pack, state, e, start, end)
 
@@ -467,21 +466,25 @@ def _value(pack, state, e, first, scenarios, candidate, begin):
             width += 1
     near[width] = count
     width += 1
+    pattern[:] = 0
+    chances = state.scene_f[e, CHANCE]
+    for q in range(width):
+        alive = state.alive[e, candidate if q == width - 1 else rows[near[q]]]
+        # Bits that do not fit fall together, and then patterns are not compared.
+        bit = np.int64(1) << (63 if q == width - 1 else q & 63)
+        survival = 0.0
+        for j in range(scenarios):
+            if alive[j]:
+                pattern[j] |= bit
+                survival += chances[j]
+        if begin == 0 or q == width - 1:
+            state.out_f[e, SURVIVAL, near[q]] = survival
+    of_candidate = state.alive[e, candidate]
     for j in range(scenarios):
         state.scene_f[e, COST, j] = 0.0
-        chance = state.scene_f[e, CHANCE, j]
-        alive = state.alive[e, j]
-        bits = np.int64(0)
-        for q in range(width - 1):
-            if alive[rows[near[q]]]:
-                bits |= np.int64(1) << (q & 63)
-                if begin == 0:
-                    state.out_f[e, SURVIVAL, near[q]] += chance
-        if alive[candidate]:
-            state.out_f[e, SURVIVAL, count] += chance
-            bits |= np.int64(1) << 63
-        pattern[j] = bits
-        if begin > 0 and not alive[candidate]:
+        chance = chances[j]
+        bits = pattern[j]
+        if begin > 0 and not of_candidate[j]:
             continue
         other = pack.scenes[first + j, SCENARIO_TURN]
         twin = j
@@ -557,7 +560,7 @@ def displaced(pack, state, e, o, worth, victims):
         hit = False
         if state.scene_f[e, CHANCE, j] > 0:
             for r in range(state.ints[e, COUNT]):
-                if victims[r] and state.alive[e, j, rows[r]]:
+                if victims[r] and state.alive[e, rows[r], j]:
                     hit = True
         if hit:
             cost = _walk(pack, state, e, pack.scenes[first + j, SCENARIO_TURN], j, -1)

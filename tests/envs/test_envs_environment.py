@@ -227,3 +227,15 @@ def test_observations_stay_within_their_space(bank):
     for _ in range(200):
         assert many.observation_space.contains(observations)
         observations, *_ = many.step(rng.uniform(-1, 1, (16, 1)).astype(np.float32))
+
+
+def test_gymnasium_makes_single_and_many_by_name(bank):
+    env = gymnasium.make("mile/Replay-v0", bank=bank)
+    env.reset(seed=0)
+    env.step(env.action_space.sample())
+    many = gymnasium.make_vec(
+        "mile/Simulated-v0", num_envs=3, vectorization_mode="vector_entry_point", bank=bank
+    )
+    observations, _ = many.reset(seed=0)
+    assert observations.shape[0] == 3
+    assert isinstance(many.unwrapped, ManySessions)
