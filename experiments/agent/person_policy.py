@@ -152,9 +152,12 @@ def few_steps(scripts: Sequence[Script], start: PolicyFile, *, decisions: int, s
         policy_kwargs={"net_arch": {"pi": hidden, "vf": [64, 64]}, "log_std_init": -2.0},
         device="cpu",
     )
-    linear = [each for each in model.policy.mlp_extractor.policy_net if isinstance(each, torch.nn.Linear)]
+    linear: list[Any] = [
+        each for each in model.policy.mlp_extractor.policy_net if isinstance(each, torch.nn.Linear)
+    ]
     with torch.no_grad():
-        for module, layer in zip([*linear, model.policy.action_net], start.layers, strict=True):
+        linear.append(model.policy.action_net)
+        for module, layer in zip(linear, start.layers, strict=True):
             module.weight.data.copy_(torch.from_numpy(layer.weight.T.copy()))
             module.bias.data.copy_(torch.from_numpy(layer.bias.copy()))
     model.learn(decisions, progress_bar=False)
