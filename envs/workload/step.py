@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final, Literal
 
-from envs.costs import CostModel, Shape
+from envs.costs import Cost, CostModel, Shape
 from envs.costs.errors import CostError
 from envs.script import CODECS
 from mile_rl.prediction.base import PastNode
@@ -117,6 +117,18 @@ def given(step: Step, model: CostModel) -> dict[str, Scalar]:
     }
 
 
+def cost_of(model: CostModel, operator: str, shape: Shape, parameters: Mapping[str, Scalar]) -> Cost:
+    """Return what an operator costs; most steps are the same from one version to the next."""
+    return _remembered(model, operator, shape, tuple((name, type(v), v) for name, v in parameters.items()))
+
+
+@lru_cache(maxsize=4_096)
+def _remembered(
+    model: CostModel, operator: str, shape: Shape, parameters: tuple[tuple[str, type, Scalar], ...]
+) -> Cost:
+    return model.cost(operator, shape, {name: value for name, _, value in parameters})
+
+
 @lru_cache(maxsize=10_000)
 def _is_known(model: CostModel, operator: str, name: str, kind: type, value: Scalar) -> bool:
     """Return whether the cost model can tell what a value costs; 1 and True are two values."""
@@ -131,7 +143,7 @@ def _read(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[float
     assert step.shape is not None
     if step.operator == UDF:
         return _udf(step, step.shape)
-    cost = model.cost(step.operator, step.shape, given(step, model))
+    cost = cost_of(model, step.operator, step.shape, given(step, model))
     return cost.apply_ns, (Made(shape=step.shape, size_bytes=cost.output_bytes, codec=_FRAME),)
 
 
@@ -139,7 +151,7 @@ def _apply(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[floa
     shape = inputs[0].shape
     if step.operator == UDF:
         return _udf(step, shape)
-    cost = model.cost(step.operator, shape, given(step, model))
+    cost = cost_of(model, step.operator, shape, given(step, model))
     codec = _codec(model.operators[step.operator].output_kind)
     return cost.fit_ns + cost.apply_ns, (Made(shape=cost.output, size_bytes=cost.output_bytes, codec=codec),)
 
@@ -151,14 +163,14 @@ def _merge(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[floa
     density = min(1.0, max(cells / (rows * columns), 1e-9))
     shape = Shape(rows=rows, columns=columns, density=1.0 if density > 0.3 else density)
     stored = Shape(rows=rows, columns=max(1, round(shape.cells / rows)))
-    cost = model.cost(step.operator, stored, given(step, model))
+    cost = cost_of(model, step.operator, stored, given(step, model))
     codec = _codec("sparse") if shape.density < 1 else _FRAME
     return cost.apply_ns, (Made(shape=shape, size_bytes=_bytes(shape), codec=codec),)
 
 
 def _split(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[float, tuple[Made, ...]]:
     made = inputs[0]
-    cost = model.cost(step.operator, _dense(made.shape), {})
+    cost = cost_of(model, step.operator, _dense(made.shape), {})
     parts = []
     for share in (_TRAINING_SHARE, 1 - _TRAINING_SHARE):
         rows = max(1, round(made.shape.rows * share))
@@ -169,7 +181,7 @@ def _split(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[floa
 
 def _fit(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[float, tuple[Made, ...]]:
     shape = inputs[0].shape
-    cost = model.cost(step.operator, shape, given(step, model))
+    cost = cost_of(model, step.operator, shape, given(step, model))
     made = Made(shape=shape, size_bytes=cost.model_bytes, codec=_codec("estimator"), learner=step)
     return cost.fit_ns, (made,)
 
@@ -183,7 +195,7 @@ def _predict(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[fl
 
 def _score(step: Step, inputs: tuple[Made, ...], model: CostModel) -> tuple[float, tuple[Made, ...]]:
     rows = inputs[-1].shape.rows
-    cost = model.cost(step.operator, Shape(rows=rows, columns=1), {})
+    cost = cost_of(model, step.operator, Shape(rows=rows, columns=1), {})
     whole_ns = cost.apply_ns
     if inputs[0].learner is not None and len(inputs) > 1:
         # Written as people do: accuracy(model, rows) predicts, too.
@@ -205,7 +217,7 @@ def _udf(step: Step, shape: Shape) -> tuple[float, tuple[Made, ...]]:
 def _applied_ns(fitted: Made, shape: Shape, model: CostModel) -> float:
     learner = fitted.learner
     assert learner is not None
-    cost = model.cost(learner.operator, shape, given(learner, model))
+    cost = cost_of(model, learner.operator, shape, given(learner, model))
     return cost.apply_ns * learner.time_factor
 
 
