@@ -34,13 +34,17 @@ TWO_BRANCHES = """
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_what_the_plan_loads_is_loaded_before_it_is_let_go(person, project, states, jobs):
-    tight = find(
-        project.root, environ={}, policy="lru", budget="1 MB", write_fraction=100.0, write_allowance_ms=1000.0,
-        jobs=jobs,
-    )  # fmt: skip
+    def tight(jobs):
+        return find(
+            project.root, environ={}, policy="lru", budget="1 MB", write_fraction=100.0, write_allowance_ms=1000.0,
+            jobs=jobs,
+        )  # fmt: skip
+
     person.writes(TWO_BRANCHES)
-    person.runs(project=tight)  # there is room for one of the two; steady is the later one
-    second = person.runs(project=tight, by=3.0)
+    person.runs(
+        project=tight(1)
+    )  # one after the other: there is room for one of the two, and steady is the later
+    second = person.runs(project=tight(jobs), by=3.0)
     assert states(second)["edited"] == "compute"
     assert states(second)["steady"] == "load"
     assert second.outputs == 500_000.0
