@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mile_rl.engine import seeds
+from mile_rl.engine.allocator import reuse_memory
 from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.watch import unshared
@@ -140,6 +141,7 @@ class Executor:
         Raises:
             OperatorFailed: an operator raised; what was earned until then has been kept.
         """
+        reuse_memory()
         with seeds.restored(), self._at_home():
             try:
                 while True:
