@@ -54,7 +54,9 @@ def compact(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return a C-contiguous copy of the distinct elements: a broadcast axis (stride 0) has length one."""
     import numpy as np
 
-    index = tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)
+    # The dots keep an array without axes an array: its one element would be a scalar, and a copy of one that is
+    # read-only is read-only.
+    index = (..., *(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides))
     return np.array(array[index], order="C", copy=True, subok=False)
 
 

@@ -117,6 +117,7 @@ ARRAYS: dict[str, Callable[[], tuple[Any, str]]] = {
     "aligned record": lambda: (np.zeros(3, dtype=np.dtype([("a", "i1"), ("b", "f8")], align=True)), "pickle"),
     "record with a name beyond Latin-1": lambda: (np.zeros(3, dtype=[("Ω", "i4")]), "pickle"),
     "NaN with a payload": lambda: (np.array([0x7FF8000000000123], dtype="u8").view("f8"), "array"),
+    "read-only record without axes": lambda: (readonly(np.zeros(1, dtype=[("a", "?")])[..., 0]), "pickle"),
     "every second row": lambda: (A[::2, 1:4], "pickle"),
     "large every second row": lambda: (BIG[::2, 1:4], "pickle"),
     "backwards": lambda: (A[::-1], "pickle"),
