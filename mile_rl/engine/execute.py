@@ -19,7 +19,7 @@ from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.watch import unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
-from mile_rl.workflows.capture import copied
+from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
 
 MISSING = object()
@@ -86,6 +86,7 @@ class Running:
         copies: the inputs of which it has a copy of its own; what it does to those is nobody's business.
         tainted: whether its result may owe something to nodes that ran beside it.
         unwatched: whether it was handed a value that is not compared afterwards.
+        beside: whether others may run beside it; then none of its inputs can have suffered from what it did.
     """
 
     node: str
@@ -93,13 +94,15 @@ class Running:
     copies: frozenset[Output] = frozenset()
     tainted: bool = False
     unwatched: bool = False
+    beside: bool = False
 
 
 class Executor:
     """Runs what a plan says and hands out the requested values.
 
-    Results do not depend on ``jobs``: an operator that draws from the global generators, or changes what it
-    is given, runs alone; where that is seen only while others run, what it may have spoilt is computed again.
+    Results do not depend on ``jobs``: what runs beside something else is given copies of its inputs, and an
+    operator that draws from the global generators runs alone; where that is seen only while others run, what it
+    may have spoilt is computed again.
 
     Args:
         dag: the workflow.
@@ -201,14 +204,8 @@ class Executor:
         """Note that a node has to be run again, with nothing beside it."""
         self._alone.add(name)
 
-    def inputs_spoiled(self, running: Running) -> bool:
-        """Tell whether an input of a node that runs is no longer what it was."""
-        return any(
-            output in self._memory and self._memory[output].watch.spoiled() for output in running.handed
-        )
-
     def begin(self, name: str) -> Running:
-        """Get a node's inputs together."""
+        """Get a node's inputs together; nothing runs beside it."""
         self._tell(name)
         self._keeper.begins(name)
         node = self.dag.nodes[name]
@@ -225,6 +222,29 @@ class Executor:
                     continue
                 copies.add(output)
         return Running(name, handed, frozenset(copies), unwatched=unwatched)
+
+    def begin_beside(self, name: str) -> Running | None:
+        """Get a node's inputs together so that what runs beside it neither sees nor disturbs what it does to them.
+
+        It is given copies. Comparing values before and after would not do here: one node may change a value for
+        a while only, or change it back, and another read it meanwhile.
+
+        Returns:
+            None where an input cannot be copied: the node has to run alone from now on.
+        """
+        inputs = {output: self._sound(output) for output in self.dag.nodes[name].parents}
+        mutator = self._keeper.is_mutator(name)
+        copies = {output for output, held in inputs.items() if mutator or not held.watch.private}
+        handed: dict[Output, Any] = {}
+        for output, held in inputs.items():
+            try:
+                handed[output] = _own_copy(held.value) if output in copies else held.watch.hand_out()
+            except Exception:
+                self.run_alone_from_now(name)
+                return None
+        self._tell(name)
+        self._keeper.begins(name)
+        return Running(name, handed, frozenset(copies), beside=True)
 
     def _leave_unwatched(self, inputs: Mapping[Output, Held]) -> bool:
         """Tell whether some input need not be compared after it was read; insist on watching all others.
@@ -299,7 +319,7 @@ class Executor:
             if keeper.decide(output, held):
                 self._write_when_safe(output, held)
         self._done_ns += keeper.expected_ns(name)
-        lost = self.drop_spoiled(but=name) if changed else ()
+        lost = self._drop_spoiled(name) if changed and not running.beside else ()
         for output in self.dag.nodes[name].parents:
             if output in self._memory and self._memory.taken(output):
                 self._write_pending(output)
@@ -313,7 +333,7 @@ class Executor:
             if output not in running.copies and self._memory[output].watch.changed(handed)
         )
 
-    def drop_spoiled(self, *, but: str = "") -> tuple[tuple[Output, Held], ...]:
+    def _drop_spoiled(self, but: str) -> tuple[tuple[Output, Held], ...]:
         """Forget every value that is no longer what it was; what an operator changed may be part of others.
 
         Args:
@@ -375,9 +395,9 @@ class Executor:
 class _Pool:
     """Runs the nodes of one plan on several threads.
 
-    Nodes that run together share the global generators and perhaps their inputs. Both are compared with
-    what they were whenever a node ends; if something was drawn or changed, every node that was running then
-    is computed again, alone and seeded.
+    Each is given values of its own. They share the global generators, which are compared with what they were
+    whenever a node ends; if something was drawn, every node that was running then is computed again, alone and
+    seeded.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -421,7 +441,8 @@ class _Pool:
                 break
             name = ready.popleft()
             if not self._executor.runs_alone(name):
-                self._guarded(self._start, name)
+                if self._guarded(self._start, name) and self._executor.runs_alone(name):
+                    ready.append(name)
             elif self._running:
                 ready.append(name)
             elif self._guarded(self._executor.run_alone, name):
@@ -429,7 +450,7 @@ class _Pool:
         if self._running and not finished:
             name, called = self._ended.get()
             running = self._running.pop(name)
-            if called.error is None and self._is_tainted(running):
+            if not isinstance(called.error, KeyboardInterrupt) and self._is_tainted(running):
                 self._executor.run_alone_from_now(name)
                 ready.appendleft(name)
             elif self._guarded(self._executor.finish, running, called):
@@ -449,7 +470,9 @@ class _Pool:
         return True
 
     def _start(self, name: str) -> None:
-        running = self._executor.begin(name)
+        running = self._executor.begin_beside(name)
+        if running is None:
+            return
         if not self._running:
             self._states = seeds.generator_states()
         self._running[name] = running
@@ -466,13 +489,15 @@ class _Pool:
             self._states = seeds.generator_states()
             for one in together:
                 one.tainted = True
-        if self._running and self._executor.inputs_spoiled(running):
-            # Whoever did it, everybody else may have read it half changed.
-            self._executor.drop_spoiled()
-            self._plan_again = True
-            for one in together:
-                one.tainted = True
         return running.tainted
+
+
+def _own_copy(value: Any) -> Any:
+    """Return a copy of a value; raises where there is none, for whatever reason."""
+    own = copied(value)
+    if own is value and not isinstance(value, IMMUTABLE):
+        raise TypeError(f"a {type(value).__name__} is its own copy")
+    return own
 
 
 def _raise(name: str, error: BaseException) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,18 @@ def spoils(*values, k):
 
 
 @op
+def borrows(*values, k):
+    """Change what it is given for a while, and change it back."""
+    for value in values:
+        if isinstance(value, np.ndarray) and value.size:
+            before = value.flat[0]
+            value.flat[0] = k
+            time.sleep(0.0005)
+            value.flat[0] = before
+    return _numbers(values).sum()
+
+
+@op
 def passes_on(*values, k):
     return values[k % len(values)] if values else k
 
@@ -98,7 +112,7 @@ def unstorable(*values, k):
     return lambda: k
 
 
-OPERATORS = (array, view, frame, sparse, nested, draws, spoils, passes_on, halves)
+OPERATORS = (array, view, frame, sparse, nested, draws, spoils, borrows, passes_on, halves)
 
 Spec = list[tuple[int, list[int], int]]
 
@@ -138,7 +152,7 @@ def _wire(spec: Spec, requested: int) -> Any:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(versions=sessions(), requested=st.integers(1, 3), budget=st.sampled_from(["10GB", "4kB", "1kB"]))
 def test_reused_results_are_bit_for_bit_those_from_scratch(
-    jobs, versions, requested, budget, monkeypatch_quick
+    jobs, versions, requested, budget, monkeypatch_quick, many_turns
 ):
     flow = Flow(_wire)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as other:
@@ -154,6 +168,15 @@ def test_reused_results_are_bit_for_bit_those_from_scratch(
             path.stat().st_size for path in (project.store_root / "objects").rglob("*") if path.is_file()
         )
         assert used <= project.settings.budget_bytes
+
+
+@pytest.fixture(scope="module")
+def many_turns():
+    """Have threads take turns as often as they can, so that they get in each other's way."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
 
 
 @pytest.fixture(scope="module")

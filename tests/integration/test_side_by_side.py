@@ -1,0 +1,91 @@
+"""Operators that run side by side and get in each other's way; the order of events is forced."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from mile_rl import op, workflow
+
+pytestmark = pytest.mark.usefixtures("always_decide")
+
+_EVENTS: dict[str, threading.Event] = {}
+
+
+@pytest.fixture(autouse=True)
+def events():
+    """Something for the operators to wait for; alone they wait in vain, for a moment."""
+    _EVENTS.update({name: threading.Event() for name in ("drawn", "changed", "read")})
+    yield
+    _EVENTS.clear()
+
+
+def _wait(name: str) -> None:
+    _EVENTS[name].wait(0.3)
+    time.sleep(0.02)
+
+
+@op
+def ones():
+    return np.ones(1000)
+
+
+# Vouched for, so that what they wait for does not count.
+@op(version="1")
+def draws(array):
+    number = random.random()
+    _EVENTS["drawn"].set()
+    return number
+
+
+@op(version="1")
+def changes_after_the_draw(array):
+    total = float(array.sum())
+    _wait("drawn")
+    array[:] = 7
+    return total
+
+
+def test_what_runs_again_is_not_given_what_it_has_changed_itself(desk):
+    @workflow
+    def flow():
+        made = ones()
+        return draws(made), changes_after_the_draw(made), made
+
+    for _ in range(2):
+        done = desk.run(flow, jobs=2)
+        assert done.outputs[1] == 1000.0
+        assert (done.outputs[2] == 1).all()
+        assert done.outputs[0] == desk.run(flow, jobs=1).outputs[0]
+
+
+@op(version="1")
+def changes_for_a_while(array):
+    array[:] = -1
+    _EVENTS["changed"].set()
+    _wait("read")
+    return 0
+
+
+@op(version="1")
+def refuses_negatives(array):
+    _wait("changed")
+    try:
+        if array.min() < 0:
+            raise ValueError("a negative number")
+        return float(array.sum())
+    finally:
+        _EVENTS["read"].set()
+
+
+def test_an_operator_that_fails_because_of_what_another_did_to_its_input_runs_again(desk):
+    @workflow
+    def flow():
+        made = ones()
+        return changes_for_a_while(made), refuses_negatives(made)
+
+    assert desk.run(flow, jobs=2).outputs == (0, 1000.0)
