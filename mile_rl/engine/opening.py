@@ -32,7 +32,8 @@ class Opening:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._root = project.store_root
-        self._opened: tuple[Catalog, Store] | None = None
+        self._catalog: Catalog | None = None
+        self._store: Store | None = None
         self._is_new = not project.settings.catalog and _make(project.home / "catalog.db")
 
     @property
@@ -43,25 +44,24 @@ class Opening:
     @property
     def catalog(self) -> Catalog:
         """The open catalog. Raises StoreError where it cannot be opened."""
-        return self._result()[0]
+        if self._catalog is None:
+            self._catalog = open_catalog(self._project)
+        return self._catalog
 
     @property
     def store(self) -> Store:
         """The open store. Raises StoreError where it cannot be opened."""
-        return self._result()[1]
+        if self._store is None:
+            budget_bytes = self._project.settings.budget_bytes
+            self._store = Store.open(
+                self._root, budget_bytes=budget_bytes, catalog=self.catalog, clock_ns=cost_ns
+            )
+        return self._store
 
     def close(self) -> None:
         """Let the catalog go, unless it stays open for this process's next iteration."""
-        if self._opened is not None:
-            release(self._project, self._opened[0])
-
-    def _result(self) -> tuple[Catalog, Store]:
-        if self._opened is None:
-            catalog = open_catalog(self._project)
-            budget_bytes = self._project.settings.budget_bytes
-            store = Store.open(self._root, budget_bytes=budget_bytes, catalog=catalog, clock_ns=cost_ns)
-            self._opened = (catalog, store)
-        return self._opened
+        if self._catalog is not None:
+            release(self._project, self._catalog)
 
 
 class NothingYet:

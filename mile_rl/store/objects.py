@@ -51,9 +51,11 @@ class Objects:
     def __init__(self, root: Path) -> None:
         self.root = root / "objects"
         self.temporary = self.root / "tmp"
-        if not self.temporary.is_dir():
+        if not os.path.isdir(self.temporary):
+            root.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             for folder in (root, self.root, self.temporary):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder, 0o700)
 
     def path(self, content: str, suffix: str) -> Path:
         """Return where a content lies."""
