@@ -17,6 +17,7 @@ from mile_rl.engine import seeds
 from mile_rl.engine.allocator import reuse_memory
 from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
+from mile_rl.engine.opened import OPENED
 from mile_rl.engine.watch import unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
@@ -45,7 +46,7 @@ class Keeper(Protocol):
         """Return the digest that the node's global generators are seeded from."""
 
     def is_exclusive(self, node: str) -> bool:
-        """Tell whether the node's operator was seen to draw from the global generators."""
+        """Tell whether the node's operator was seen to do what ``drew`` is told of."""
 
     def is_mutator(self, node: str) -> bool:
         """Tell whether the node's operator was seen to change its inputs in place."""
@@ -66,7 +67,7 @@ class Keeper(Protocol):
         """Hear that somebody changed a value in place while not everything was watched."""
 
     def drew(self, node: str) -> None:
-        """Hear that a node's operator draws from the global generators."""
+        """Hear that a node's operator draws from the global generators or changes the working directory."""
 
     def expected_ns(self, node: str) -> int:
         """Return how long the node is expected to run."""
@@ -100,8 +101,8 @@ class Running:
 class Executor:
     """Runs what a plan says and hands out the requested values.
 
-    Results do not depend on ``jobs``: what runs beside something else is given copies of its inputs, and an
-    operator that draws from the global generators runs alone; where that is seen only while others run, what it
+    Results do not depend on ``jobs``: what runs beside something else is given copies of its inputs, and an operator
+    that draws from the global generators or changes the working directory runs alone; where that is seen only while others run, what it
     may have spoilt is computed again.
 
     Args:
@@ -190,9 +191,9 @@ class Executor:
             self.finish(running, self.work(running, seed=self._keeper.seed_of(name)))
             return
         seeds.seed(self._keeper.seed_of(name))
-        before = seeds.generator_states()
+        before, moves = seeds.generator_states(), OPENED.moves
         called = self.work(running, seed=None)
-        if not seeds.same_states(before, seeds.generator_states()):
+        if OPENED.moves != moves or not seeds.same_states(before, seeds.generator_states()):
             self._keeper.drew(name)
         self.finish(running, called)
 
@@ -395,9 +396,9 @@ class Executor:
 class _Pool:
     """Runs the nodes of one plan on several threads.
 
-    Each is given values of its own. They share the global generators, which are compared with what they were
-    whenever a node ends; if something was drawn, every node that was running then is computed again, alone and
-    seeded.
+    Each is given values of its own. They share the global generators and the working directory. Whenever a
+    node ends it is asked whether something was drawn, or somebody went elsewhere; then every node that was running
+    is computed again, alone and seeded.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -405,6 +406,7 @@ class _Pool:
         self._running: dict[str, Running] = {}
         self._ended: queue.SimpleQueue[tuple[str, Called]] = queue.SimpleQueue()
         self._states: tuple[Any, Any] | None = None
+        self._moves = 0
         self._plan_again = False
         self._failed: OperatorFailed | None = None
 
@@ -474,7 +476,7 @@ class _Pool:
         if running is None:
             return
         if not self._running:
-            self._states = seeds.generator_states()
+            self._states, self._moves = seeds.generator_states(), OPENED.moves
         self._running[name] = running
         threading.Thread(target=self._work, args=(running,), name=f"mile-{name}", daemon=True).start()
 
@@ -485,8 +487,8 @@ class _Pool:
         """Tell whether a node's result may owe something to what ran beside it."""
         together = [running, *self._running.values()]
         assert self._states is not None
-        if not seeds.same_states(self._states, seeds.generator_states()):
-            self._states = seeds.generator_states()
+        if OPENED.moves != self._moves or not seeds.same_states(self._states, seeds.generator_states()):
+            self._states, self._moves = seeds.generator_states(), OPENED.moves
             for one in together:
                 one.tainted = True
         return running.tainted

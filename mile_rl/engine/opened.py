@@ -21,9 +21,13 @@ class Opened:
     """Collects what the threads of one process open while nodes run. One a process: hooks cannot be removed.
 
     Threads that an operator starts itself are counted to every node that runs at the time.
+
+    Attributes:
+        moves: how often the working directory was changed while nodes ran; relative paths go by it.
     """
 
     def __init__(self) -> None:
+        self.moves = 0
         self._by_thread: dict[int, _Node] = {}
         self._installed = False
 
@@ -88,6 +92,7 @@ class Opened:
             if isinstance(path, str | os.PathLike):
                 path = os.path.join(path, "")
         else:
+            self.moves += event == "os.chdir"
             return
         if isinstance(path, int) or path is None:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from mile_rl import op, workflow
+from mile_rl import File, op, workflow
 
 pytestmark = pytest.mark.usefixtures("always_decide")
 
@@ -89,3 +90,33 @@ def test_an_operator_that_fails_because_of_what_another_did_to_its_input_runs_ag
         return changes_for_a_while(made), refuses_negatives(made)
 
     assert desk.run(flow, jobs=2).outputs == (0, 1000.0)
+
+
+@op(version="1")
+def goes_elsewhere_and_back(folder):
+    home = os.getcwd()
+    os.chdir(folder)
+    _EVENTS["changed"].set()
+    _wait("read")
+    os.chdir(home)
+    return 0
+
+
+@op(version="1")
+def where():
+    _wait("changed")
+    try:
+        return os.getcwd()
+    finally:
+        _EVENTS["read"].set()
+
+
+def test_an_operator_that_goes_elsewhere_for_a_while_takes_nobody_with_it(desk, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    @workflow
+    def flow(folder):
+        return goes_elsewhere_and_back(folder), where()
+
+    assert desk.run(flow, File(elsewhere), jobs=2).outputs == (0, os.getcwd())
