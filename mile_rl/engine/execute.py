@@ -101,9 +101,9 @@ class Running:
 class Executor:
     """Runs what a plan says and hands out the requested values.
 
-    Results do not depend on ``jobs``: what runs beside something else is given copies of its inputs, and an operator
-    that draws from the global generators or changes the working directory runs alone; where that is seen only while others run, what it
-    may have spoilt is computed again.
+    Results do not depend on ``jobs``: what runs beside something else is given copies of its inputs, and an
+    operator that draws from the global generators or changes the working directory runs alone; where that is
+    seen only while others run, what it may have spoilt is computed again.
 
     Args:
         dag: the workflow.
