@@ -4,98 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import queue
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mile_rl.engine import seeds
 from mile_rl.engine.allocator import reuse_memory
 from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.opened import OPENED
+from mile_rl.engine.pool import Pool
+from mile_rl.engine.running import MISSING, Keeper, PlanAgain, Progress, Running
 from mile_rl.engine.watch import unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
-
-MISSING = object()
-"""What a load returns when the artifact is gone or damaged."""
-
-Progress = Callable[[int, int, str], None]
-"""``on_progress(done_ns, total_ns, note)``: expected work done, expected work in all, what happens now."""
-
-
-class Keeper(Protocol):
-    """What the executor asks and tells while it runs; every call comes from the thread that executes."""
-
-    def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
-        """Return the nodes to compute and the outputs to load, given what is in memory already."""
-
-    def load(self, output: Output) -> Any:
-        """Return an artifact's value, or ``MISSING``; in the latter case it must not be planned again."""
-
-    def begins(self, node: str) -> None:
-        """Hear that a node's operator is about to run."""
-
-    def seed_of(self, node: str) -> str:
-        """Return the digest that the node's global generators are seeded from."""
-
-    def is_exclusive(self, node: str) -> bool:
-        """Tell whether the node's operator was seen to do what ``drew`` is told of."""
-
-    def is_mutator(self, node: str) -> bool:
-        """Tell whether the node's operator was seen to change its inputs in place."""
-
-    def computed(self, node: str, called: Called) -> None:
-        """Hear that a node was computed, before its outputs are decided about."""
-
-    def decide(self, output: Output, held: Held) -> bool:
-        """Tell whether to keep a value that was just computed."""
-
-    def keep(self, output: Output, held: Held) -> None:
-        """Write a value; nobody will change it any more."""
-
-    def mutated(self, node: str, outputs: tuple[Output, ...]) -> None:
-        """Hear that a node's operator changed these inputs in place: nothing that it touched may be kept."""
-
-    def spoiled_unseen(self, output: Output) -> None:
-        """Hear that somebody changed a value in place while not everything was watched."""
-
-    def drew(self, node: str) -> None:
-        """Hear that a node's operator draws from the global generators or changes the working directory."""
-
-    def expected_ns(self, node: str) -> int:
-        """Return how long the node is expected to run."""
-
-
-class PlanAgain(Exception):
-    """Something that the plan counts on is gone."""
-
-
-@dataclass(slots=True)
-class Running:
-    """A node whose operator runs.
-
-    Args:
-        node: its name.
-        handed: what it was handed.
-        copies: the inputs of which it has a copy of its own; what it does to those is nobody's business.
-        tainted: whether its result may owe something to nodes that ran beside it.
-        unwatched: whether it was handed a value that is not compared afterwards.
-        beside: whether others may run beside it; then none of its inputs can have suffered from what it did.
-    """
-
-    node: str
-    handed: dict[Output, Any]
-    copies: frozenset[Output] = frozenset()
-    tainted: bool = False
-    unwatched: bool = False
-    beside: bool = False
 
 
 class Executor:
@@ -182,7 +106,7 @@ class Executor:
             for name in order:
                 self.run_alone(name)
         else:
-            _Pool(self).carry_out(order)
+            Pool(self).carry_out(order)
 
     def run_alone(self, name: str) -> None:
         """Run a node with nothing beside it, its global generators seeded."""
@@ -391,107 +315,6 @@ class Executor:
     def _tell(self, note: str) -> None:
         if self._on_progress is not None:
             self._on_progress(self._done_ns, self._total_ns, note)
-
-
-class _Pool:
-    """Runs the nodes of one plan on several threads.
-
-    Each is given values of its own. They share the global generators and the working directory. Whenever a
-    node ends it is asked whether something was drawn, or somebody went elsewhere; then every node that was running
-    is computed again, alone and seeded.
-    """
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._running: dict[str, Running] = {}
-        self._ended: queue.SimpleQueue[tuple[str, Called]] = queue.SimpleQueue()
-        self._states: tuple[Any, Any] | None = None
-        self._moves = 0
-        self._plan_again = False
-        self._failed: OperatorFailed | None = None
-
-    def carry_out(self, order: list[str]) -> None:
-        """Run the nodes; they come in topological order."""
-        planned = set(order)
-        parents = {
-            name: {parent.node for parent in self._executor.dag.nodes[name].parents} & planned
-            for name in order
-        }
-        takers: dict[str, list[str]] = {name: [] for name in order}
-        for name, others in parents.items():
-            for other in others:
-                takers[other].append(name)
-        ready = deque(name for name in order if not parents[name])
-        while True:
-            for name in self._step(ready):
-                for taker in takers[name]:
-                    parents[taker].discard(name)
-                    if not parents[taker]:
-                        ready.append(taker)
-            if not self._running and (not ready or self._failed or self._plan_again):
-                break
-        if self._failed is not None:
-            raise self._failed
-        if self._plan_again:
-            raise PlanAgain
-
-    def _step(self, ready: deque[str]) -> list[str]:
-        """Start what can be started, wait for one node to end, and return what was finished."""
-        finished: list[str] = []
-        for _ in range(len(ready)):
-            if self._failed or self._plan_again or len(self._running) >= self._executor.jobs:
-                break
-            name = ready.popleft()
-            if not self._executor.runs_alone(name):
-                if self._guarded(self._start, name) and self._executor.runs_alone(name):
-                    ready.append(name)
-            elif self._running:
-                ready.append(name)
-            elif self._guarded(self._executor.run_alone, name):
-                finished.append(name)
-        if self._running and not finished:
-            name, called = self._ended.get()
-            running = self._running.pop(name)
-            if not isinstance(called.error, KeyboardInterrupt) and self._is_tainted(running):
-                self._executor.run_alone_from_now(name)
-                ready.appendleft(name)
-            elif self._guarded(self._executor.finish, running, called):
-                finished.append(name)
-        return finished
-
-    def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
-        """Do something; note that an operator failed or that the plan has to be made anew."""
-        try:
-            action(*arguments)
-        except OperatorFailed as error:
-            self._failed = self._failed or error
-            return False
-        except PlanAgain:
-            self._plan_again = True
-            return False
-        return True
-
-    def _start(self, name: str) -> None:
-        running = self._executor.begin_beside(name)
-        if running is None:
-            return
-        if not self._running:
-            self._states, self._moves = seeds.generator_states(), OPENED.moves
-        self._running[name] = running
-        threading.Thread(target=self._work, args=(running,), name=f"mile-{name}", daemon=True).start()
-
-    def _work(self, running: Running) -> None:
-        self._ended.put((running.node, self._executor.work(running, seed=None)))
-
-    def _is_tainted(self, running: Running) -> bool:
-        """Tell whether a node's result may owe something to what ran beside it."""
-        together = [running, *self._running.values()]
-        assert self._states is not None
-        if OPENED.moves != self._moves or not seeds.same_states(self._states, seeds.generator_states()):
-            self._states, self._moves = seeds.generator_states(), OPENED.moves
-            for one in together:
-                one.tainted = True
-        return running.tainted
 
 
 def _own_copy(value: Any) -> Any:

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from mile_rl._version import __version__
 from mile_rl.engine import versions
-from mile_rl.engine.execute import Executor, Progress
+from mile_rl.engine.execute import Executor
 from mile_rl.engine.keeper import IterationKeeper
 from mile_rl.engine.prepare import LEDGER, Prepared, prepare
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import NodeReport, OutputReport, Report, State
+from mile_rl.engine.running import Progress
 from mile_rl.engine.turns import turn
 from mile_rl.errors import OperatorFailed, StoreError
 from mile_rl.store.records import Channel, IterationRecord, NodeRecord, OutputRecord

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mile_rl.engine import versions
-from mile_rl.engine.execute import MISSING
 from mile_rl.engine.foresight_run import Lookout
+from mile_rl.engine.running import MISSING
 from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.guard import SETTLED_NS
@@ -56,7 +56,7 @@ class Fate:
 
 
 class IterationKeeper:
-    """The executor's counterpart for one iteration; implements ``mile_rl.engine.execute.Keeper``.
+    """The executor's counterpart for one iteration; implements ``mile_rl.engine.running.Keeper``.
 
     Args:
         prepared: the iteration, planned.

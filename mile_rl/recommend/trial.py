@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mile_rl.engine.execute import Progress
 from mile_rl.engine.iteration import Done, run
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import Report
+from mile_rl.engine.running import Progress
 from mile_rl.engine.versions import WHAT_IF
 from mile_rl.recommend import journal
 from mile_rl.recommend.advise import Advice, digest_of

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mile_rl.engine import iteration
-from mile_rl.engine.execute import Progress
 from mile_rl.engine.iteration import Done
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import Report
+from mile_rl.engine.running import Progress
 from mile_rl.errors import OperatorFailed, SettingsError
 from mile_rl.recommend import journal
 from mile_rl.workflows.flow import Flow
