@@ -1,6 +1,6 @@
 """The page in headless Chromium: offline, light and dark, on a phone, by keyboard.
 
-Needs playwright (``pip install playwright``) and a Chromium, its own or the system's; skipped where there is none.
+Needs a Chromium, playwright's own or the system's (``apt-get install chromium``); skipped where there is none.
 Set ``MILE_SCREENSHOTS`` to a folder to keep the screenshots and look at them.
 """
 
@@ -114,6 +114,13 @@ def _comparison():
     return Comparison(a=history.iterations[0], b=history.iterations[-1], edits=(), nodes=tuple(nodes))
 
 
+# Root has no sandbox, a CI machine no graphics card, and nothing here is to reach for the network.
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
 @pytest.fixture(scope="module")
 def browser():
     found = next(
@@ -122,7 +129,7 @@ def browser():
     )
     with api.sync_playwright() as playwright:
         try:
-            started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+            started = playwright.chromium.launch(executable_path=found, args=FLAGS)
         except api.Error as error:
             pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
         yield started
