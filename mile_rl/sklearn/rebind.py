@@ -1,4 +1,4 @@
-"""A function of scikit-learn's with one of its global names bound otherwise, in this copy alone."""
+"""A function of scikit-learn's with some of its global names bound otherwise, in this copy alone."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from mile_rl.errors import WorkflowError
 
 
-def rebound(function: Callable[..., Any], name: str, value: Any) -> Callable[..., Any]:
-    """Return a copy of a function, and of what it wraps, whose innermost code finds ``value`` under ``name``.
+def rebound(function: Callable[..., Any], **bound: Any) -> Callable[..., Any]:
+    """Return a copy of a function, and of what it wraps, whose innermost code finds other values under some names.
 
     scikit-learn's searches call ``_fit_and_score`` by its global name and have no place to hand in another.
     Copying their text would freeze one version of it; patching the module would reach everybody else's
@@ -18,23 +18,24 @@ def rebound(function: Callable[..., Any], name: str, value: Any) -> Callable[...
 
     Args:
         function: a plain function, perhaps behind decorators made with ``functools.wraps``.
-        name: a global name that the innermost function uses.
-        value: what the name is to stand for.
+        **bound: global names that the innermost function uses, and what they are to stand for.
 
     Raises:
-        WorkflowError: the innermost function does not use the name (a release of scikit-learn that is built
+        WorkflowError: the innermost function does not use such a name (a release of scikit-learn that is built
             differently).
     """
     inner = getattr(function, "__wrapped__", None)
     if inner is None:
-        if not isinstance(function, FunctionType) or name not in _names(function.__code__):
+        used = _names(function.__code__) if isinstance(function, FunctionType) else set()
+        if unused := bound.keys() - used:
             raise WorkflowError(
-                f"{function!r} does not use {name}: this release of scikit-learn is not known to mile_rl.sklearn; "
+                f"{function!r} does not use {', '.join(sorted(unused))}: this release of scikit-learn is not known to mile_rl.sklearn; "
                 "use scikit-learn's own function, or a release that pyproject.toml allows."
             )
-        return _copy(function, {**function.__globals__, name: value}, function.__closure__)
+        assert isinstance(function, FunctionType)
+        return _copy(function, {**function.__globals__, **bound}, function.__closure__)
     assert isinstance(function, FunctionType)
-    other = rebound(inner, name, value)
+    other = rebound(inner, **bound)
     cells = tuple(
         CellType(other) if cell.cell_contents is inner else cell for cell in function.__closure__ or ()
     )

@@ -33,7 +33,8 @@ class _Shared:
         with Session(self.store) as session, threads():
             self._session = session
             try:
-                rebound(plain, "_fit_and_score", session.fit_and_score)(self, X, y, **params)
+                run = rebound(plain, _fit_and_score=session.fit_and_score, clone=session.clone)
+                run(self, X, y, **params)
             finally:
                 del self._session
         self.counts_: Counts = session.counts
@@ -45,9 +46,11 @@ class _Shared:
         @functools.wraps(evaluate)
         def evaluating(candidate_params: Iterable[Mapping[str, Any]], *args: Any, **kwargs: Any) -> Any:
             candidates = list(candidate_params)
-            if self._session is not None:
-                self._session.expect(self.estimator, candidates)
-            return evaluate(candidates, *args, **kwargs)
+            if self._session is None:
+                return evaluate(candidates, *args, **kwargs)
+            self._session.expect(self.estimator, candidates)
+            with self._session.evaluating():
+                return evaluate(candidates, *args, **kwargs)
 
         return evaluating
 
@@ -218,7 +221,7 @@ def cross_validate(
         Scikit-learn's dict. The times are those of the call that computed the scores.
     """
     with Session(store) as session, threads():
-        validate = rebound(model_selection.cross_validate, "_fit_and_score", session.fit_and_score)
+        validate = rebound(model_selection.cross_validate, _fit_and_score=session.fit_and_score)
         scores: dict[str, Any] = validate(estimator, X, y, **options)
         return scores
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -80,6 +81,7 @@ class Session:
         self.memo = Memo()
         self.sharing = Sharing(self.signing, self.memo, self.shelf)
         self._lock = threading.Lock()
+        self._clones = True
         # Parameters are told by identity, and held so that nothing else gets theirs.
         self._candidates: dict[int, tuple[Any, _Candidate]] = {}
         self._expected: Counter[bytes] = Counter()
@@ -122,6 +124,21 @@ class Session:
             self._candidates[id(parameters)] = (parameters, candidate)
             self._expected.update(candidate.tokens)
 
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Have :meth:`clone` clone nothing for a while: each task clones its candidate, and only if it runs."""
+        self._clones = False
+        try:
+            yield
+        finally:
+            self._clones = True
+
+    def clone(self, value: Any, **options: Any) -> Any:
+        """Do what ``sklearn.base.clone`` does, unless what is cloned goes to :meth:`fit_and_score`."""
+        from sklearn.base import clone
+
+        return clone(value, **options) if self._clones else value
+
     def fit_and_score(self, estimator: Any, X: Any, y: Any, **options: Any) -> Any:
         """Do what ``sklearn.model_selection._validation._fit_and_score`` does, and return what it returns."""
         from sklearn.base import clone
@@ -131,7 +148,7 @@ class Session:
         if parameters is not None:
             options["parameters"] = _Set(parameters)
             if known is None:
-                estimator = estimator.set_params(**clone(parameters, safe=False))
+                estimator = clone(estimator).set_params(**clone(parameters, safe=False))
         candidate = known[1] if known is not None else self._look_at(estimator)
         # Where it is known, it is set up from the candidate's own pattern, and only if it has to be.
         task = self._task_key(candidate, X, y, options)

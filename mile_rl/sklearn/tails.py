@@ -76,7 +76,7 @@ def fit_and_score(tail: Tail, given: Given, X: Any, y: Any, options: dict[str, A
             (private(given.x_test), private(given.y_test)),
         )
     )
-    run = rebound(_fit_and_score, "_safe_split", lambda *_: next(copies))
+    run = rebound(_fit_and_score, _safe_split=lambda *_: next(copies))
     weights = {name.partition("__")[2]: value for name, value in (options.get("fit_params") or {}).items()}
     return run(clone(tail.final), X, y, **{**options, "fit_params": weights})
 

@@ -1,5 +1,6 @@
 """What a search computes, how often, and what it leaves in the store."""
 
+import functools
 import gc
 import pickle
 import weakref
@@ -104,6 +105,26 @@ def test_the_same_search_again_computes_nothing():
     assert again.counts_.tasks_loaded == 4 * FOLDS
     assert again.counts_.computed == again.counts_.tasks_computed == 0
     assert_same_results(again.cv_results_, first.cv_results_)
+
+
+def test_a_pipeline_is_cloned_for_a_candidate_and_not_for_each_task_that_is_known(monkeypatch):
+    made = []
+    monkeypatch.setattr(RidgeClassifier, "__init__", _counting(RidgeClassifier.__init__, made))
+    pipe = Pipeline([("s", StandardScaler()), ("c", RidgeClassifier())])
+    for _ in range(2):
+        made.clear()
+        search = GridSearchCV(pipe, {"c__alpha": [0.1, 1.0, 10.0]}, cv=10, refit=False).fit(X, Y)
+    assert search.counts_.tasks_loaded == 30
+    assert len(made) < 10
+
+
+def _counting(init, made):
+    @functools.wraps(init)
+    def counting(self, *args, **kwargs):
+        made.append(self)
+        init(self, *args, **kwargs)
+
+    return counting
 
 
 def test_one_more_setting_of_the_classifier_costs_that_setting(monkeypatch):
