@@ -139,7 +139,7 @@ def compare(project: Project, a: str, b: str, *, workflow: str | None = None) ->
     """
     with opened(project) as catalog:
         one, other = catalog.find(a, workflow=workflow), catalog.find(b, workflow=workflow)
-        if one.record.workflow != other.record.workflow:
+        if versions.as_run(one.record.workflow) != versions.as_run(other.record.workflow):
             raise StoreError(
                 f"iteration {one.id} is of {one.record.workflow}, iteration {other.id} of "
                 f"{other.record.workflow}: two workflows cannot be compared."

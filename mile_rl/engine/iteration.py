@@ -92,6 +92,7 @@ def run(
     on_progress: Progress | None = None,
     on_end: Callable[[Report], None] | None = None,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
+    previous: int | None = None,
 ) -> Done:
     """Run an iteration. Everything that is kept is on disk when this returns or raises.
 
@@ -106,6 +107,7 @@ def run(
         on_progress: hears of every node that begins.
         on_end: hears the report, of a failed or interrupted iteration too.
         clock_ns: a clock.
+        previous: the number of the iteration that it was edited from; the workflow's latest, unless given.
 
     Raises:
         OperatorFailed: an operator raised; what was earned until then is kept.
@@ -113,7 +115,7 @@ def run(
         MileError: the workflow, an input, a setting or the store cannot be used as it is.
     """
     begun_ns, started_ns = clock_ns(), time.time_ns()
-    prepared = prepare(flow, args, kwargs, project=project, begin=True)
+    prepared = prepare(flow, args, kwargs, project=project, begin=True, previous=previous)
     try:
         keeper = IterationKeeper(prepared, clock_ns=clock_ns)
         executor = Executor(

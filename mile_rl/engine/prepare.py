@@ -160,6 +160,7 @@ def prepare(
     *,
     project: Project,
     begin: bool = False,
+    previous: int | None = None,
 ) -> Prepared:
     """Plan an iteration.
 
@@ -169,6 +170,7 @@ def prepare(
         kwargs: its keyword arguments.
         project: where its state lives, and its settings.
         begin: whether the iteration will be run: then the policy hears of it, and may let artifacts go.
+        previous: the number of the iteration that it was edited from; the workflow's latest, unless given.
 
     Raises:
         MileError: the workflow, an input, a setting or the store cannot be used as it is.
@@ -184,7 +186,7 @@ def prepare(
     try:
         dag = flow.capture(*args, **kwargs)
         signer = Signer()
-        prepared = _prepared(flow, dag, signer, signer.sign(dag), project, guard, opening)
+        prepared = _prepared(flow, dag, signer, signer.sign(dag), project, guard, opening, previous)
         if begin:
             _begin(prepared)
         prepared.plan = prepared.layout.choose()
@@ -202,10 +204,11 @@ def _prepared(
     project: Project,
     guard: Guard,
     opening: Opening,
+    edited_from: int | None,
 ) -> Prepared:
     catalog = opening.reads
     workflow = versions.workflow_key(flow, project.root)
-    previous = catalog.latest(workflow)
+    previous = catalog.latest(workflow) if edited_from is None else opening.catalog.iteration(edited_from)
     named = dag if previous is None else versions.with_old_names(dag, opening.catalog, previous)
     hidden = {base: tuple(map(Path, paths)) for base, paths in catalog.hidden_files().items()}
     if named is not dag or any(signature.base in hidden for signature in signatures.values()):

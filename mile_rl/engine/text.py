@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from mile_rl.engine.report import NodeReport, Report
@@ -25,9 +26,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def edits_in_words(edits: Sequence[Edit]) -> list[str]:
     """Return the edits in words; one change that several nodes share is said once."""
-    shared: dict[tuple[str, str], list[Edit]] = {}
+    shared: dict[tuple[object, ...], list[Edit]] = {}
     for edit in edits:
-        key = (edit.kind, edit.detail if edit.kind in ("code", "data", "environment") else edit.words())
+        key: tuple[object, ...] = (edit.kind, edit.detail)
+        if edit.kind not in ("code", "data", "environment"):
+            key += (edit.operator, edit.before, edit.parameter, repr(edit.old), repr(edit.new))
         shared.setdefault(key, []).append(edit)
     lines = []
     for group in shared.values():
@@ -36,11 +39,20 @@ def edits_in_words(edits: Sequence[Edit]) -> list[str]:
             lines.append(first.words())
             continue
         names = [edit.node for edit in group]
+        if first.kind not in ("code", "data", "environment"):
+            lines.append(_said_of_all(first, names))
+            continue
         listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
         what = first.detail or f"the {first.kind}"
         said = what if what.endswith((" is new", " is gone")) else f"changed {what}"
         lines.append(f"{said}, in {listed}")
     return lines
+
+
+def _said_of_all(edit: Edit, names: Sequence[str]) -> str:
+    """Return an edit in words that was made in several nodes of one operator: "fit: C 1 -> 10 (in 5 nodes)"."""
+    where = replace(edit, node=names[0].partition("[")[0]).words()
+    return f"{where} (in {len(names)} nodes)"
 
 
 def report_text(report: Report, outputs: Any = None, *, full: bool = False) -> str:
@@ -76,28 +88,35 @@ def since_text(report: Report) -> str:
 
 
 def _nodes(nodes: Sequence[NodeReport], *, planned: bool, full: bool) -> str:
-    shown = nodes
+    shown = [[node] for node in nodes]
     if len(nodes) > _MOST_NODES and not full:
-        busy = [node for node in nodes if node.state != "prune"]
-        shown = busy[:_MOST_NODES]
-    rows = []
-    for node in shown:
-        time = node.expected_ns if planned or node.elapsed_ns is None else node.elapsed_ns
-        sizes = sum(output.size_bytes or 0 for output in node.outputs)
-        rows.append(
-            (
-                node.name,
-                node.stage,
-                node.state,
-                "" if node.state in ("prune", "skipped") else duration(time),
-                size(sizes) if sizes else "",
-                _kept(node),
-            )
-        )
+        alike: dict[tuple[str, str], list[NodeReport]] = {}
+        for node in nodes:
+            if node.state != "prune":
+                alike.setdefault((node.operator, node.state), []).append(node)
+        shown = list(alike.values())[:_MOST_NODES]
+    rows = [_row(group, planned=planned) for group in shown]
     text = table(("node", "stage", "state", "expected" if planned else "time", "size", "kept"), rows)
-    if len(shown) < len(nodes):
-        text += f"\n… and {len(nodes) - len(shown)} more nodes (--full lists them)"
-    return text
+    if left := len(nodes) - sum(map(len, shown)):
+        text += f"\n… and {left} more nodes"
+    return text if len(shown) == len(nodes) else f"{text}\n(--full lists every node)"
+
+
+def _row(nodes: Sequence[NodeReport], *, planned: bool) -> tuple[str, ...]:
+    """Return the row of a node, or of several of one operator and state that are told together."""
+    first = nodes[0]
+    times = [node.expected_ns if planned or node.elapsed_ns is None else node.elapsed_ns for node in nodes]
+    sizes = sum(output.size_bytes or 0 for node in nodes for output in node.outputs)
+    alone = len(nodes) == 1
+    kept = sum(output.kept for node in nodes for output in node.outputs)
+    return (
+        first.name if alone else f"{first.operator} × {len(nodes)}",
+        first.stage,
+        first.state,
+        "" if first.state in ("prune", "skipped") else duration(sum(times)),
+        size(sizes) if sizes else "",
+        _kept(first) if alone else f"{kept} of {sum(len(node.outputs) for node in nodes)}",
+    )
 
 
 def _kept(node: NodeReport) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mile_rl.store.catalog import Catalog
-from mile_rl.store.records import Iteration
+from mile_rl.store.records import Iteration, NodeRecord
 from mile_rl.workflows.dag import Dag, Node, Output, fill, leaves
 from mile_rl.workflows.file import File
 from mile_rl.workflows.flow import Flow
@@ -22,6 +22,17 @@ _LONGEST_TEXT = 200
 
 WHAT_IF = " (what-if)"
 """Behind a workflow's name: what `mile try` ran of it, which is no part of the person's own history."""
+
+CROSS_VALIDATION = "cross-validation"
+"""What the history of the searches and cross-validations that a file calls is named."""
+
+
+def as_run(key: str) -> str:
+    """Return the key of a workflow of which ``mile try`` ran a what-if; of any other, its own."""
+    if not key.endswith(WHAT_IF):
+        return key
+    file, _, name = key.removesuffix(WHAT_IF).rpartition(":")
+    return name if file in ("", f"{name}.py") else f"{file}:{name}"
 
 
 def workflow_key(flow: Flow[..., Any], root: Path) -> str:
@@ -87,17 +98,19 @@ def nodes_of(catalog: Catalog, iteration: Iteration | None) -> tuple[VersionNode
     """Return the nodes of a recorded iteration."""
     if iteration is None:
         return ()
-    return tuple(
-        VersionNode(
-            name=node.name,
-            operator=node.operator,
-            stage=node.stage,
-            parents=tuple(Output(*parent) for parent in node.parents),
-            arguments=node.arguments,
-            parts=node.parts,
-            target=node.target,
-        )
-        for node in catalog.nodes_of(iteration.id)
+    return tuple(map(node_of, catalog.nodes_of(iteration.id)))
+
+
+def node_of(node: NodeRecord) -> VersionNode:
+    """Return a recorded node as one of a version."""
+    return VersionNode(
+        name=node.name,
+        operator=node.operator,
+        stage=node.stage,
+        parents=tuple(Output(*parent) for parent in node.parents),
+        arguments=node.arguments,
+        parts=node.parts,
+        target=node.target,
     )
 
 
@@ -168,6 +181,8 @@ def _for_people(value: Any) -> Any:
         return str(value)
     if isinstance(value, File):
         return value.written
+    if isinstance(value, type):
+        return value.__qualname__
     if value is None or isinstance(value, bool | int | float | str):
         return value if not isinstance(value, str) else value[:_LONGEST_TEXT]
     if isinstance(value, list | tuple | dict) and any(leaves(value)):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any
 
@@ -10,7 +11,9 @@ from mile_rl.api import Workflow
 from mile_rl.errors import WorkflowError
 from mile_rl.sklearn import operators
 from mile_rl.workflows.edits import Stage
+from mile_rl.workflows.maker import Maker, own_parameters
 from mile_rl.workflows.operator import Operator
+from mile_rl.workflows.version import CLASS
 
 
 def pipeline_workflow(
@@ -27,10 +30,12 @@ def pipeline_workflow(
 
     A node a fitted transformer a fold (those in unions and column transformers have their own), one for what
     it makes of the test rows, one for the predictor, its predictions and its score. The engine runs it as any
-    other workflow: ``.run()`` loads what an earlier run has kept, and ``mile log``, ``mile diff`` and
-    ``mile explain`` know it by its name. After a change of one step, it is computed from that step on.
+    other workflow: ``.run()`` loads what an earlier run has kept, ``mile log`` and ``mile diff`` know it by its
+    name, and where it is made in a file, ``mile run FILE`` and ``mile recommend FILE`` find it there. After a
+    change of one step, it is computed from that step on.
 
-    A step that draws at random without a ``random_state`` is computed in every run, with everything behind it.
+    A step without a ``random_state`` draws from the global generators, which the engine seeds for each node: the
+    same numbers in every run, as long as nothing that it depends on has changed.
 
     Args:
         estimator: a ``Pipeline``, ``FeatureUnion`` or ``ColumnTransformer`` (nested as one likes, with
@@ -43,7 +48,8 @@ def pipeline_workflow(
         name: the workflow's name.
 
     Returns:
-        A workflow without parameters that yields "test_score" and "prediction", a list each, fold by fold.
+        A workflow without parameters that yields "mean_test_score" and, as lists fold by fold, "test_score" and
+        "prediction".
 
     Example:
         >>> from sklearn.datasets import load_iris
@@ -54,7 +60,7 @@ def pipeline_workflow(
         ...     make_pipeline(StandardScaler(), LogisticRegression()), *load_iris(return_X_y=True), cv=3
         ... )
         >>> sorted(flow.capture().nodes)[:4]
-        ['data', 'logisticregression_fold1', 'logisticregression_fold2', 'logisticregression_fold3']
+        ['data', 'logisticregression[fold1]', 'logisticregression[fold2]', 'logisticregression[fold3]']
         >>> flow()["test_score"]
         [0.98, 0.96, 0.96]
     """
@@ -78,7 +84,7 @@ def pipeline_workflow(
         rows_X, rows_y = _operator(operators.data, "data", outputs=("X", "y"))(X, y)
         scores, predictions = [], []
         for number, (train, test) in enumerate(splits, start=1):
-            fold = _Fold(f"_fold{number}")
+            fold = _Fold(f"fold{number}")
             x_train = fold.operator(operators.rows, "train")(pairwise, rows_X, train)
             x_test = fold.operator(operators.rows, "test")(pairwise, rows_X, test, train)
             y_train = y_test = None
@@ -93,17 +99,23 @@ def pipeline_workflow(
             scores.append(
                 fold.operator(operators.score, "score", stage="evaluate")(model, x_test, y_test, scorer)
             )
-        return {"test_score": scores, "prediction": predictions}
+        mean = _operator(operators.mean, "mean", stage="evaluate")(scores)
+        return {"mean_test_score": mean, "test_score": scores, "prediction": predictions}
 
-    return Workflow(_of_the_caller(wire), name=name)
+    return Workflow(_of_the_caller(wire, sys._getframe(1).f_globals), name=name)
 
 
-def _of_the_caller(function: Any) -> Callable[[], dict[str, Any]]:
-    """Return a function as if it had been typed in where it is run, so that it belongs to that project.
+def _of_the_caller(function: Any, caller: Mapping[str, Any]) -> Callable[[], dict[str, Any]]:
+    """Return a function as if it had been written where it is made, so that it belongs to that file's project.
 
     Its own file is one of this package's, which lies in nobody's project.
+
+    Args:
+        function: the function.
+        caller: the globals of whoever makes it; a notebook's name no file.
     """
     space = {name: value for name, value in function.__globals__.items() if name != "__file__"}
+    space |= {name: caller[name] for name in ("__file__", "__name__") if name in caller}
     typed = FunctionType(
         function.__code__, space, function.__name__, function.__defaults__, function.__closure__
     )
@@ -115,30 +127,67 @@ class _Fold:
     """Wires what is done in one fold.
 
     Args:
-        suffix: what the names of its nodes end in.
+        name: its own; ``pca[fold1]`` is the node of a step in it.
     """
 
-    def __init__(self, suffix: str) -> None:
-        self._suffix = suffix
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def operator(self, function: Callable[..., Any], name: str, **options: Any) -> Callable[..., Any]:
         """Return an operator whose nodes in this fold have a name of their own."""
-        return _operator(function, name + self._suffix, **options)
+        return _operator(function, name, target=self._name, **options)
 
     def fit(self, estimator: Any, x_train: Any, y_train: Any, x_test: Any) -> tuple[Any, Any]:
         """Wire an estimator; return its fitted predictor and what that is to be tested on."""
         from sklearn.pipeline import Pipeline
 
-        name = type(estimator).__name__.lower()
+        name, within = type(estimator).__name__.lower(), ""
         while type(estimator) is Pipeline and estimator.memory is None:
-            *steps, (name, final) = estimator.steps
+            *steps, (last, final) = estimator.steps
             for step_name, step in steps:
-                x_train, x_test = self.step(step_name, step, x_train, y_train, x_test)
-            estimator = final
+                x_train, x_test = self.step(f"{within}{step_name}", step, x_train, y_train, x_test)
+            name, estimator = f"{within}{last}", final
+            within = f"{name}."
         if not hasattr(estimator, "fit"):
             raise WorkflowError(f"the last step {name!r} is no estimator: end the pipeline with a predictor.")
-        fitting = self.operator(operators.fit, name, stage="learn", volatile=_draws(estimator))
-        return fitting(estimator, x_train, y_train), x_test
+        made = self.made(
+            (operators.make_and_fit, operators.fit), name, estimator, x_train, y_train, stage="learn"
+        )
+        return made, x_test
+
+    def made(
+        self,
+        functions: tuple[Callable[..., Any], Callable[..., Any]],
+        name: str,
+        estimator: Any,
+        x: Any,
+        y: Any,
+        *,
+        stage: Stage,
+        outputs: tuple[str, ...] = ("result",),
+    ) -> Any:
+        """Wire what fits an estimator: one that is no more than its class and parameters is told by these.
+
+        Args:
+            functions: what takes class and parameters, and what takes the estimator.
+            name: of the step.
+            estimator: not fitted.
+            x, y: what it is fitted on.
+            stage, outputs: of the node.
+        """
+        told = own_parameters(estimator, (CLASS, "X", "y"))
+        if told is None:
+            return self.operator(functions[1], name, stage=stage, outputs=outputs)(estimator, x, y)
+        maker = Maker(
+            functions[0],
+            makes=type(estimator),
+            parameters=told,
+            name=name,
+            stage=stage,
+            outputs=outputs,
+            target=self._name,
+        )
+        return maker(type(estimator), x, y, **told)
 
     def step(self, name: str, step: Any, x_train: Any, y: Any, x_test: Any) -> tuple[Any, Any]:
         """Wire a transformer; return what it makes of the training and of the test rows."""
@@ -155,18 +204,15 @@ class _Fold:
             members: dict[str, Any] = {}
             for inner, each, part in _members(step, x_train, self, name):
                 self._inner(f"{name}.{inner}", f"|{inner}", each, part, y, members)
-            joining = self.operator(
-                operators.join, name, outputs=("fitted", "transformed"), volatile=_draws(step)
-            )
+            joining = self.operator(operators.join, name, outputs=("fitted", "transformed"))
             fitted, transformed = joining(step, x_train, y, members)
         else:
             fitted, transformed = self._leaf(name, step, x_train, y)
         return transformed, self.operator(operators.transform, f"{name}.test")(fitted, x_test)
 
     def _leaf(self, name: str, step: Any, x: Any, y: Any) -> Any:
-        return self.operator(
-            operators.fit_transform, name, outputs=("fitted", "transformed"), volatile=_draws(step)
-        )(step, x, y)
+        functions = (operators.make_and_fit_transform, operators.fit_transform)
+        return self.made(functions, name, step, x, y, stage="preprocess", outputs=("fitted", "transformed"))
 
     def _inner(self, name: str, path: str, step: Any, x: Any, y: Any, members: dict[str, Any]) -> Any:
         """Wire a member of a union, a chain of them too; note what stands for each under its path."""
@@ -207,16 +253,6 @@ def _operator(
     *,
     stage: Stage = "preprocess",
     outputs: tuple[str, ...] = ("result",),
-    volatile: bool = False,
+    target: str = "",
 ) -> Callable[..., Any]:
-    return Operator(function, stage=stage, outputs=outputs, name=name, volatile=volatile)
-
-
-def _draws(step: Any) -> bool:
-    """Tell whether an estimator, or one in it, is to draw from the global generator."""
-    if not hasattr(step, "get_params"):
-        return False
-    return any(
-        name.rpartition("__")[2] == "random_state" and value is None
-        for name, value in step.get_params(deep=True).items()
-    )
+    return Operator(function, stage=stage, outputs=outputs, name=name, target=target)

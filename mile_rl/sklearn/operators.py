@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -39,14 +40,26 @@ def columns_of(X: Any, columns: Any) -> Any:
     return _safe_indexing(X, columns(X) if callable(columns) else columns, axis=1)
 
 
+def make_and_fit_transform(estimator_class: type, X: Any, y: Any, **parameters: Any) -> tuple[Any, Any]:
+    """Return a fitted step made from its parameters, and what it made of the rows that it was fitted on."""
+    return fit_transform(estimator_class(**parameters), X, y)
+
+
+def make_and_fit(estimator_class: type, X: Any, y: Any, **parameters: Any) -> Any:
+    """Return a fitted predictor made from its parameters."""
+    return fit(estimator_class(**parameters), X, y)
+
+
 def fit_transform(step: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Return a fitted clone of a step, and what it made of the rows that it was fitted on."""
     from sklearn.base import clone
 
     fitted = clone(step)
     if hasattr(fitted, "fit_transform"):
-        return fitted, fitted.fit_transform(X, y)
-    return fitted, fitted.fit(X, y).transform(X)
+        transformed = fitted.fit_transform(X, y)
+    else:
+        transformed = fitted.fit(X, y).transform(X)
+    return _with_own_generators(fitted), transformed
 
 
 def join(container: Any, X: Any, y: Any, members: Mapping[str, tuple[Any, Any]]) -> tuple[Any, Any]:
@@ -85,20 +98,43 @@ def fit(estimator: Any, X: Any, y: Any) -> Any:
     """Return a fitted clone of a predictor."""
     from sklearn.base import clone
 
-    return clone(estimator).fit(X) if y is None else clone(estimator).fit(X, y)
+    return _with_own_generators(clone(estimator).fit(X) if y is None else clone(estimator).fit(X, y))
 
 
 def predict(model: Any, X: Any) -> Any:
     """Return a predictor's predictions."""
-    return model.predict(X)
+    return _asked(model).predict(X)
 
 
 def score(model: Any, X: Any, y: Any, scorer: Callable[..., Any] | None) -> Any:
     """Return the score, or the scores by name, of a fitted predictor; its own where there is no scorer."""
+    model = _asked(model)
     if scorer is None:
         return float(model.score(X) if y is None else model.score(X, y))
     found = scorer(model, X) if y is None else scorer(model, X, y)
     return dict(found) if isinstance(found, dict) else float(found)
+
+
+def mean(scores: list[Any]) -> Any:
+    """Return the mean of the folds' scores, by name where there are several."""
+    import numpy as np
+
+    if isinstance(scores[0], dict):
+        return {name: float(np.mean([one[name] for one in scores])) for name in scores[0]}
+    return float(np.mean(scores))
+
+
+def _with_own_generators(fitted: Any) -> Any:
+    """Return a fitted estimator; a copy where it (or a part of it) holds NumPy's global generator, which goes on."""
+    import numpy as np
+
+    held = any(value is np.random.mtrand._rand for value in vars(fitted).values())
+    return copy.deepcopy(fitted) if held else fitted
+
+
+def _asked(model: Any) -> Any:
+    """Return a model to ask: a copy of one with a search tree, which counts in itself what it is asked."""
+    return copy.deepcopy(model) if getattr(model, "_tree", None) is not None else model
 
 
 class _Answers:

@@ -68,7 +68,8 @@ class Capture:
         except TypeError as error:
             raise WorkflowError(f"call of operator {operator.name}: {error}.") from None
         caller = sys._getframe(2)
-        draft = Draft(self, operator, bound, _assigned_to(caller.f_code, caller.f_lasti))
+        target = operator.target or _assigned_to(caller.f_code, caller.f_lasti)
+        draft = Draft(self, operator, bound, target)
         found: dict[tuple[int, str], Handle] = {}
         for name, argument in bound.items():
             try:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.edits import Edit, EditKind, Scalar
 from mile_rl.workflows.match import match
-from mile_rl.workflows.version import VersionNode
+from mile_rl.workflows.version import CLASS, VersionNode
 
 _KIND_OF_PART: dict[str, EditKind] = {
     "argument": "parameter",
@@ -89,6 +89,10 @@ def _own_edits(
     same_inputs = before.parents == tuple(
         Output(pairs.get(parent.node, ""), parent.name) for parent in after.parents
     )
+    made_before, made_after = before.arguments.get(CLASS), after.arguments.get(CLASS)
+    if made_before != made_after:
+        # Another class has other parameters: that is one edit.
+        return [_replaced_class(after, str(made_before), str(made_after))]
     for label in changed:
         kind = kind_of_part(label) or "code"
         name = label.partition(" ")[2]
@@ -104,6 +108,10 @@ def _own_edits(
     if not edits:
         edits.extend(_rewired(before, after, pairs, gone))
     return edits
+
+
+def _replaced_class(node: VersionNode, before: str, after: str) -> Edit:
+    return Edit(kind="replace", node=node.name, stage=node.stage, operator=after, before=before)
 
 
 def _is_wiring(parameter: str, node: VersionNode) -> bool:

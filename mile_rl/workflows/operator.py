@@ -29,6 +29,8 @@ class Operator(Generic[P, R]):
         name: its name for people; the function's own by default.
         volatile: whether it must be computed anew in every iteration.
         version: what stands for its code, packages and Python version in signatures, if given.
+        target: what its nodes are told by among those of operators of the same name; by default the variable
+            that a call is assigned to.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Operator(Generic[P, R]):
         name: str = "",
         volatile: bool = False,
         version: str | None = None,
+        target: str = "",
     ) -> None:
         self.function = function
         self.name = name or _name_of(function)
@@ -47,6 +50,7 @@ class Operator(Generic[P, R]):
         self.outputs = outputs
         self.volatile = volatile
         self.version = version
+        self.target = target
         functools.update_wrapper(self, _innermost(function))
 
     @functools.cached_property
@@ -79,6 +83,7 @@ class Operator(Generic[P, R]):
             name=self.name,
             volatile=self.volatile,
             version=self.version,
+            target=self.target,
         )
 
     def __repr__(self) -> str:

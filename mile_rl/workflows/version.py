@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.edits import Stage
 
+CLASS = "estimator_class"
+"""The argument that names the class of what a node makes from its other arguments, where it does so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionNode:

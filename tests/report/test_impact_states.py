@@ -1,5 +1,7 @@
 """Versions as states: what counts as one thing that a person changed."""
 
+from dataclasses import replace
+
 from made_versions import Made, node, replaced
 
 from mile_rl.report.impact.states import ABSENT, NOT_THERE, Version, differing, factors_of
@@ -60,6 +62,18 @@ def test_operators_that_replaced_one_another_share_a_slot():
     assert found["fit_tree"].kind == "replace"
     assert found["fit_tree"].levels == ("fit_line", "fit_tree")
     assert found["fit_tree.depth"].at == (ABSENT, 0, 1)
+
+
+def test_uses_that_were_replaced_alike_are_one_change_each_in_its_own_place():
+    def folds(operator):
+        return [replace(node(f"{operator}[{fold}]", operator), target=fold) for fold in ("f1", "f2")]
+
+    edits = [
+        Edit(kind="replace", node=f"svc[{fold}]", stage="learn", operator="svc", before="tree")
+        for fold in ("f1", "f2")
+    ]
+    (one,) = labels(folds("tree"), folds("svc"), edits={1: tuple(edits)}.items()).values()
+    assert one.words(0, 1) == "replaced tree by svc"
 
 
 def test_operators_that_stand_side_by_side_keep_slots_of_their_own():

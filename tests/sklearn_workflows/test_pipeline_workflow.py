@@ -1,22 +1,26 @@
 """A pipeline as a workflow of the engine's: its nodes, its results, and what is computed after a change."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from search_support import X, Y
 from sklearn import model_selection
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.feature_selection import SelectKBest
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.svm import SVC
 
 from mile_rl.engine.iteration import run
 from mile_rl.engine.project import find
+from mile_rl.engine.text import edits_in_words
 from mile_rl.sklearn import pipeline_workflow
 
 
@@ -69,7 +73,7 @@ def test_the_scores_are_scikit_learns(name, scoring, runs):
 def test_there_is_a_node_for_each_transformer_estimator_prediction_and_score_of_each_fold():
     workflow = pipeline_workflow(PIPELINES["union"], X, Y, cv=2)
     nodes = workflow.capture().nodes
-    for fold in ("_fold1", "_fold2"):
+    for fold in ("[fold1]", "[fold2]"):
         assert {f"s{fold}", f"u.p{fold}", f"u.k.selectkbest{fold}", f"u{fold}", f"c{fold}"} <= nodes.keys()
         assert {f"s.test{fold}", f"u.test{fold}", f"predict{fold}", f"score{fold}"} <= nodes.keys()
     assert {node.stage for node in nodes.values()} == {"preprocess", "learn", "evaluate"}
@@ -81,12 +85,12 @@ def test_a_change_of_one_step_recomputes_from_that_step_on(runs):
     assert runs(flow(*steps)).report.edits == ()
     changed = runs(flow(*steps[:2], ("d", PCA(2, random_state=0)), steps[3]))
     edited = {edit.node for edit in changed.report.edits if edit.kind in ("parameter", "data", "replace")}
-    assert edited == {"d_fold1", "d_fold2", "d_fold3"}
+    assert edited == {"d[fold1]", "d[fold2]", "d[fold3]"}
     before = {node.name: node.signature for node in runs(flow(*steps)).report.nodes}
     after = {node.name: node.signature for node in changed.report.nodes}
     same = {name for name in before if before[name] == after[name]}
     assert {
-        name for name in before if name.startswith(("s_", "a_", "s.", "a.", "data", "train", "test"))
+        name for name in before if name.startswith(("s[", "a[", "s.", "a.", "data", "train", "test"))
     } == same
 
 
@@ -99,19 +103,62 @@ def test_a_member_of_a_union_changes_alone(runs):
     before = {node.name: node.signature for node in runs(one).report.nodes}
     other.set_params(u__k__selectkbest__k=2)
     after = {node.name: node.signature for node in runs(changed).report.nodes}
-    assert before["u.p_fold1"] == after["u.p_fold1"]
-    assert before["u.k.minmaxscaler_fold1"] == after["u.k.minmaxscaler_fold1"]
-    assert before["u.k.selectkbest_fold1"] != after["u.k.selectkbest_fold1"]
-    assert before["u_fold1"] != after["u_fold1"]
+    assert before["u.p[fold1]"] == after["u.p[fold1]"]
+    assert before["u.k.minmaxscaler[fold1]"] == after["u.k.minmaxscaler[fold1]"]
+    assert before["u.k.selectkbest[fold1]"] != after["u.k.selectkbest[fold1]"]
+    assert before["u[fold1]"] != after["u[fold1]"]
 
 
-def test_what_draws_without_a_seed_is_computed_every_time(runs):
-    drawing = flow(("s", StandardScaler()), ("c", RandomForestClassifier(3)))
-    runs(drawing)
-    again = states(runs(drawing))
-    assert again["c_fold1"] == "compute"
-    seeded = flow(("s", StandardScaler()), ("c", RandomForestClassifier(3, random_state=0)))
-    assert not any(node.operator.volatile for node in seeded.capture().nodes.values())
+def test_what_draws_without_a_seed_draws_the_same_in_every_run(runs):
+    steps = [("s", StandardScaler()), ("c", RandomForestClassifier(3))]
+    first, again = runs(flow(*steps)), runs(flow(*steps))
+    assert states(again)["c[fold1]"] != "compute"
+    runs(flow(("s", MinMaxScaler()), steps[1]))
+    elsewhere = run(flow(*steps), (), {}, project=find(steps_folder(), policy="none"))
+    for other in (again, elsewhere):
+        np.testing.assert_array_equal(other.outputs["prediction"], first.outputs["prediction"])
+
+
+def steps_folder():
+    """Return the folder of another project, where nothing was ever run."""
+    folder = Path("elsewhere")
+    (folder / ".mile").mkdir(parents=True)
+    return folder
+
+
+@pytest.mark.parametrize("predictor", [GradientBoostingClassifier(n_estimators=2), KNeighborsClassifier()])
+def test_predictors_that_hold_the_global_generator_or_count_queries_change_nothing_in_place(predictor, runs):
+    workflow = flow(("s", StandardScaler()), ("c", predictor))
+    first, again = runs(workflow), runs(flow(("s", MinMaxScaler()), ("c", predictor)))
+    assert not first.report.notes
+    assert not again.report.notes
+    np.testing.assert_array_equal(runs(workflow).outputs["prediction"], first.outputs["prediction"])
+
+
+def test_a_step_is_told_by_its_class_and_parameters(runs):
+    runs(flow(("s", StandardScaler()), ("c", LogisticRegression())))
+    moved = runs(flow(("s", StandardScaler()), ("c", LogisticRegression(C=0.5))))
+    assert {(edit.parameter, edit.old, edit.new) for edit in moved.report.edits} == {("C", 1.0, 0.5)}
+    assert edits_in_words(moved.report.edits) == ["c: C 1.0 -> 0.5 (in 3 nodes)"]
+    replaced = runs(flow(("s", StandardScaler()), ("c", SVC())))
+    assert {(edit.kind, edit.before, edit.operator) for edit in replaced.report.edits} == {
+        ("replace", "LogisticRegression", "SVC")
+    }
+
+
+def test_a_step_that_is_more_than_its_parameters_is_told_whole():
+    framed = StandardScaler().set_output(transform="pandas")
+    nodes = flow(("s", framed), ("c", SVC())).capture().nodes
+    assert nodes["s[fold1]"].arguments["step"] is not None
+    assert nodes["c[fold1]"].arguments["C"] == 1.0
+
+
+def test_the_mean_score_is_the_metric_that_matters(runs):
+    done = runs(flow(("s", StandardScaler()), ("c", SVC())))
+    assert next(iter(done.report.metrics)) == "mean_test_score"
+    assert done.outputs["mean_test_score"] == np.mean(done.outputs["test_score"])
+    several = runs(flow(("s", StandardScaler()), ("c", SVC()), scoring=["accuracy", "f1_macro"]))
+    assert set(several.outputs["mean_test_score"]) == {"accuracy", "f1_macro"}
 
 
 def test_a_split_is_a_cross_validation_of_one_fold():

@@ -142,14 +142,11 @@ def _slots(versions: Sequence[Version]) -> dict[str, str]:
         for edit in version.edits:
             if edit.kind != "replace" or edit.node not in names:
                 continue
-            old = next(
-                (
-                    node.name
-                    for node in before.nodes
-                    if node.operator == edit.before and node.name not in names
-                ),
-                None,
-            )
+            target = next(node.target for node in version.nodes if node.name == edit.node)
+            gone = [n for n in before.nodes if n.operator == edit.before and n.name not in names]
+            # Of several uses that were replaced alike, each has its own successor: that of the same name in brackets.
+            gone.sort(key=lambda node: node.target != target)
+            old = gone[0].name if gone else None
             if old is None or members[old] is members[edit.node]:
                 continue
             joined = members[old] | members[edit.node]
@@ -254,9 +251,13 @@ def _merged(factors: Iterable[Factor]) -> list[Factor]:
     """Join factors of one kind that have one pattern over all versions: one change of the person's."""
     groups: dict[tuple[object, ...], list[Factor]] = {}
     for factor in factors:
-        same = factor.kind in ("code", "data", "environment", "add")
+        same = factor.kind in ("code", "data", "environment", "add", "replace")
         # Of nodes only those that come together are one change, not one that comes where another goes.
-        texts = {"environment": factor.levels, "add": (factor.levels[0] == NOT_THERE,)}.get(factor.kind, ())
+        texts: tuple[object, ...] = ()
+        if factor.kind in ("environment", "replace"):
+            texts = factor.levels
+        elif factor.kind == "add":
+            texts = (factor.levels[0] == NOT_THERE,)
         key = (factor.kind, factor.at, texts) if same else (factor.label, factor.kind, factor.at)
         groups.setdefault(key, []).append(factor)
     merged = []
