@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mile_rl.engine.history import opened
 from mile_rl.engine.project import find
-from mile_rl.engine.versions import WHAT_IF
+from mile_rl.engine.versions import CROSS_VALIDATION, WHAT_IF
 from mile_rl.errors import StoreError
 
 
@@ -25,9 +25,16 @@ def last_target(start: Path) -> str:
     )
     if not project.settings.catalog and not (project.home / "catalog.db").exists():
         raise nothing
+    searched = False
     with opened(project) as catalog:
         for iteration in catalog.iterations(limit=50):
             record = iteration.record
+            searched |= record.workflow.rpartition(":")[2] == CROSS_VALIDATION
             if record.source and Path(record.source).is_file() and not record.workflow.endswith(WHAT_IF):
                 return f"{record.source}:{record.workflow.rpartition(':')[2]}"
+    if searched:
+        raise StoreError(
+            "only searches and cross-validations ran here: put their pipeline into a workflow with "
+            "mile_rl.sklearn.pipeline_workflow and `mile run` its file; then there is something to recommend for."
+        )
     raise nothing

@@ -34,6 +34,8 @@ def advised(project: Project, latest: Iteration) -> tuple[tuple[Suggestion, ...]
         The suggestions, and why there are none ("" where there are).
     """
     record = latest.record
+    if not record.source:
+        return (), "it was run from a notebook, or is a search: put its pipeline into a workflow of its own"
     file, _, name = record.workflow.rpartition(":")
     # The key names the file within the project, which may have moved since.
     places = (project.root / (file or f"{name}.py"), Path(record.source))

@@ -29,7 +29,8 @@ def rebound(function: Callable[..., Any], **bound: Any) -> Callable[..., Any]:
         used = _names(function.__code__) if isinstance(function, FunctionType) else set()
         if unused := bound.keys() - used:
             raise WorkflowError(
-                f"{function!r} does not use {', '.join(sorted(unused))}: this release of scikit-learn is not known to mile_rl.sklearn; "
+                f"{function!r} does not use {', '.join(sorted(unused))}: this release of scikit-learn is not known "
+                "to mile_rl.sklearn; "
                 "use scikit-learn's own function, or a release that pyproject.toml allows."
             )
         assert isinstance(function, FunctionType)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from mile_rl.sklearn.shelf import Shelf, Worth
 
@@ -14,6 +14,16 @@ FLUSH_S = 5.0
 
 _SCORES = ("test_scores", "train_scores")
 _KEPT = (*_SCORES, "n_test_samples", "fit_time", "score_time")
+
+
+_PLAIN = "plain_ns"
+
+
+class Known(NamedTuple):
+    """What a task returned when it ran, and how long it takes without sharing anything."""
+
+    scores: dict[str, Any]
+    plain_ns: int
 
 
 class Results:
@@ -38,28 +48,30 @@ class Results:
         for slot in shelf.slots(name):
             self._known.update(shelf.load(slot) or {})
 
-    def get(self, task: bytes) -> dict[str, Any] | None:
-        """Return what the task returned when it ran; None if that is not known."""
+    def get(self, task: bytes) -> Known | None:
+        """Return what is known of a task; None if that is nothing."""
         known = self._known.get(task)
         if known is None:
             return None
         self._shelf.spared(int(1e9 * (known.get("fit_time", 0) + known.get("score_time", 0))))
         copied = {name: dict(value) if isinstance(value, dict) else value for name, value in known.items()}
-        return {"fit_error": None, **copied}
+        plain_ns: Any = copied.pop(_PLAIN, 0)
+        return Known({"fit_error": None, **copied}, plain_ns)
 
-    def add(self, task: bytes, result: dict[str, Any], elapsed_ns: int) -> None:
+    def add(self, task: bytes, result: dict[str, Any], elapsed_ns: int, plain_ns: int) -> None:
         """Take up what a task returned, if it went well.
 
         Args:
             task: its signature.
             result: what it returned.
             elapsed_ns: how long it took.
+            plain_ns: how long it would have taken had it computed all that it needs.
         """
         self._shelf.computed(elapsed_ns)
         if result.get("fit_error") is not None or not all(map(_finite, (result.get(s) for s in _SCORES))):
             # Whoever runs it again shall see the failure again.
             return
-        kept = {name: result[name] for name in _KEPT if name in result}
+        kept = {name: result[name] for name in _KEPT if name in result} | {_PLAIN: plain_ns}
         with self._lock:
             self._new[task] = kept
             self._new_ns += elapsed_ns

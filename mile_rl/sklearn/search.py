@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,8 +13,10 @@ from typing import Any, ClassVar
 
 import joblib
 from sklearn import model_selection
+from sklearn.base import clone
 
 from mile_rl.sklearn.rebind import rebound
+from mile_rl.sklearn.recording import caller
 from mile_rl.sklearn.session import Session
 from mile_rl.sklearn.sharing import Counts
 
@@ -24,6 +28,10 @@ class _Shared:
 
     store: str | Path | None
     estimator: Any
+    cv: Any
+    scoring: Any
+    n_splits_: int
+    cv_results_: dict[str, Any]
     _session: Session | None = None
 
     def fit(self, X: Any, y: Any = None, **params: Any) -> Any:
@@ -31,14 +39,38 @@ class _Shared:
         self._validate_params()  # type: ignore[attr-defined]
         plain: Callable[..., Any] = super().fit.__func__  # type: ignore[misc]
         with Session(self.store) as session, threads():
+            started_ns, begun_ns = time.time_ns(), time.perf_counter_ns()
             self._session = session
             try:
                 run = rebound(plain, _fit_and_score=session.fit_and_score, clone=session.clone)
                 run(self, X, y, **params)
             finally:
                 del self._session
+            if (frame := caller()) is not None:
+                best = self._best()
+                how = {"folds": self.n_splits_, **_how(self.cv, self.scoring, params)}
+                session.record(
+                    frame,
+                    called=type(self).__name__,
+                    estimator=clone(self.estimator).set_params(**self.cv_results_["params"][best]),
+                    space=_space(self),
+                    X=X,
+                    y=y,
+                    how=how,
+                    metrics=_means(self.cv_results_, best),
+                    started_ns=started_ns,
+                    waited_ns=time.perf_counter_ns() - begun_ns,
+                    beside_ns=round(1e9 * getattr(self, "refit_time_", 0.0)),
+                )
         self.counts_: Counts = session.counts
         return self
+
+    def _best(self) -> int:
+        """Return which candidate scored best; of several metrics, by the first, unless ``refit`` names one."""
+        if hasattr(self, "best_index_"):
+            return int(self.best_index_)
+        ranks = next(value for name, value in self.cv_results_.items() if name.startswith("rank_test_"))
+        return int(ranks.argmin())
 
     def _expecting(self, evaluate: Callable[..., Any]) -> Callable[..., Any]:
         """Return the same function, which tells the session first what it is asked to evaluate."""
@@ -221,9 +253,47 @@ def cross_validate(
         Scikit-learn's dict. The times are those of the call that computed the scores.
     """
     with Session(store) as session, threads():
+        started_ns, begun_ns = time.time_ns(), time.perf_counter_ns()
         validate = rebound(model_selection.cross_validate, _fit_and_score=session.fit_and_score)
         scores: dict[str, Any] = validate(estimator, X, y, **options)
+        if (frame := caller()) is not None:
+            how = _how(options.get("cv"), options.get("scoring"), options.get("params") or {})
+            session.record(
+                frame,
+                called="cross_validate",
+                estimator=estimator,
+                space={},
+                X=X,
+                y=y,
+                how={"folds": len(scores["fit_time"]), **how},
+                metrics=_means(scores),
+                started_ns=started_ns,
+                waited_ns=time.perf_counter_ns() - begun_ns,
+            )
         return scores
+
+
+def _how(cv: Any, scoring: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what scores depend on besides pipeline and data; the number of folds is told anyway."""
+    plain = cv is None or isinstance(cv, int) or hasattr(cv, "__next__")
+    return ({} if plain else {"cv": cv}) | {"scoring": scoring, **params}
+
+
+def _means(scores: Mapping[str, Any], candidate: int | None = None) -> dict[str, float]:
+    """Return the mean test scores that are numbers: of a cross-validation, or of a candidate of a search."""
+    if candidate is None:
+        found = {f"mean_{name}": float(value.mean()) for name, value in scores.items() if name[:5] == "test_"}
+    else:
+        found = {name: float(value[candidate]) for name, value in scores.items() if name[:10] == "mean_test_"}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def _space(search: Any) -> dict[str, Any]:
+    """Return what a search searches over: parameter -> values or distribution."""
+    given = search.param_grid if hasattr(search, "param_grid") else search.param_distributions
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {f"{number}.{name}": value for number, one in enumerate(given, 1) for name, value in one.items()}
 
 
 @contextmanager

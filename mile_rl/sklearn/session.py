@@ -8,15 +8,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple, Self
-
-import numpy as np
 
 from mile_rl.engine.opened import OPENED
 from mile_rl.errors import MileError
 from mile_rl.sklearn.chance import Draws
 from mile_rl.sklearn.contents import content
 from mile_rl.sklearn.memo import Memo
+from mile_rl.sklearn.recording import Evaluated
 from mile_rl.sklearn.results import Results
 from mile_rl.sklearn.sharing import Counts, Sharing
 from mile_rl.sklearn.shelf import Shelf
@@ -73,6 +73,9 @@ class Session:
 
     Args:
         store: "project", a folder, or None; see :class:`~mile_rl.sklearn.GridSearchCV`.
+
+    Attributes:
+        everything_ns: how long the tasks so far would have taken had each computed all that it needs.
     """
 
     def __init__(self, store: str | Path | None = "project") -> None:
@@ -80,6 +83,7 @@ class Session:
         self.signing = Signing()
         self.memo = Memo()
         self.sharing = Sharing(self.signing, self.memo, self.shelf)
+        self.everything_ns = 0
         self._lock = threading.Lock()
         self._clones = True
         # Parameters are told by identity, and held so that nothing else gets theirs.
@@ -144,19 +148,20 @@ class Session:
         from sklearn.base import clone
 
         parameters = options.get("parameters")
-        known = self._candidates.get(id(parameters))
+        expected = self._candidates.get(id(parameters))
         if parameters is not None:
             options["parameters"] = _Set(parameters)
-            if known is None:
+            if expected is None:
                 estimator = clone(estimator).set_params(**clone(parameters, safe=False))
-        candidate = known[1] if known is not None else self._look_at(estimator)
+        candidate = expected[1] if expected is not None else self._look_at(estimator)
         # Where it is known, it is set up from the candidate's own pattern, and only if it has to be.
         task = self._task_key(candidate, X, y, options)
         results = self._results_of(X, y) if task is not None else None
-        if task is not None and results is not None and (scores := results.get(task.digest)) is not None:
+        if task is not None and results is not None and (known := results.get(task.digest)) is not None:
             with self._lock:
                 self.counts.tasks_loaded += 1
-            return scores
+                self.everything_ns += known.plain_ns
+            return known.scores
         own = task is not None and task.own and results is not None
         before = clone(candidate.pattern or estimator) if own else None
         draws = Draws()
@@ -172,19 +177,35 @@ class Session:
             elapsed_ns = time.perf_counter_ns() - begun_ns
             if own:
                 opened = OPENED.end(ignored=self.sharing.folders)
+        plain_ns = elapsed_ns + self.sharing.shared_ns
         with self._lock:
             self.counts.tasks_computed += 1
+            self.everything_ns += plain_ns
         kept = results is not None and task is not None and not opened and not draws.any()
         if kept and (not own or task.still(before, options)):  # type: ignore[union-attr]
-            results.add(task.digest, result, elapsed_ns)  # type: ignore[union-attr]
+            results.add(task.digest, result, elapsed_ns, plain_ns)  # type: ignore[union-attr]
         return result
+
+    def record(self, frame: FrameType, *, beside_ns: int = 0, **evaluated: Any) -> None:
+        """Note what was evaluated in the project's history, if there is a store.
+
+        Args:
+            frame: whence it was called.
+            beside_ns: how long was computed besides tasks.
+            **evaluated: see :class:`~mile_rl.sklearn.recording.Evaluated`.
+        """
+        if self.shelf is not None:
+            everything_ns = self.everything_ns + beside_ns
+            computed = self.counts.tasks_computed > 0
+            about = Evaluated(everything_ns=everything_ns, computed=computed, **evaluated)
+            self.shelf.record(about, frame, self.signing)
 
     def _run(self, estimator: Any, candidate: _Candidate, X: Any, y: Any, options: dict[str, Any]) -> Any:
         """Fit and score with shared steps, or where these are done already, the predictor alone."""
         from sklearn.base import clone
         from sklearn.model_selection._validation import _fit_and_score
 
-        fold = content(np.asarray(options["train"]))
+        fold = self._content(options["train"])
         owners = [(fold, token) for token in candidate.tokens]
         try:
             tail = candidate.tail
@@ -192,6 +213,7 @@ class Session:
                 given = self._given(candidate, owners, X, y, options)
                 if given is not None:
                     self.counts.shared += 1
+                    self.sharing.found(given.made_ns)
                     return fit_tail(tail, given, X, y, options)
             if candidate.pattern is not None:
                 estimator = clone(candidate.pattern)
@@ -228,7 +250,7 @@ class Session:
 
         if not owners:
             return None
-        test = content(np.asarray(options["test"]))
+        test = self._content(options["test"])
         key = combine("given", owners[0][0], test, *candidate.tokens, candidate.prefix)
         with self._lock:
             seen = self._seen[key]
@@ -243,7 +265,12 @@ class Session:
             whole = clone(candidate.pattern)
             if self._share(whole, candidate, owners):
                 with self.sharing.computing_nothing():
+                    before_ns = self.sharing.shared_ns
                     given = given_by(whole, X, y, options)
+                    made_ns = self.sharing.shared_ns - before_ns
+                    # Told by whoever takes it, this task included.
+                    self.sharing.found(-made_ns)
+                    given = given._replace(made_ns=made_ns)
         except Exception:
             # Something has to be computed after all, or fails: let it, where scikit-learn expects it.
             given = None
@@ -312,8 +339,8 @@ class Session:
             ]
             parts = [
                 *(self._content(value) for value in (X, y)),
-                content(options["train"]),
-                content(options["test"]),
+                self._content(options["train"]),
+                self._content(options["test"]),
                 *given,
                 repr((options.get("return_train_score"), len(given))).encode(),
                 repr(sorted(get_config().items(), key=lambda item: item[0])).encode(),

@@ -92,17 +92,33 @@ class Sharing:
     @contextmanager
     def task(self) -> Iterator[None]:
         """Begin to sum up how long it takes to make what one task needs."""
-        self._local.made_ns = 0
+        self._local.made_ns = self._local.own_ns = 0
         yield
+
+    @property
+    def shared_ns(self) -> int:
+        """How long the steps took that the task on this thread needed and others have made."""
+        return int(self._local.made_ns - self._local.own_ns)
 
     @contextmanager
     def computing_nothing(self) -> Iterator[None]:
-        """Have calls of steps on this thread raise :class:`NotMade` where something would be computed."""
+        """Have calls of steps on this thread raise :class:`NotMade` where something would be computed.
+
+        What is found counts for :attr:`shared_ns` only if the block ends well.
+        """
         self._local.computes = False
+        before_ns = self._local.made_ns
         try:
             yield
+        except BaseException:
+            self._local.made_ns = before_ns
+            raise
         finally:
             self._local.computes = True
+
+    def found(self, shared_ns: int) -> None:
+        """Hear that the task on this thread needed something that took others so long."""
+        self._passed(shared_ns)
 
     def _computing(self) -> None:
         if not getattr(self._local, "computes", True):
@@ -123,6 +139,7 @@ class Sharing:
             there = self.memo.find(key, link.owner)
             if there is None:
                 raise NotMade
+            self._passed(there.value.compute_ns)
             return _adopt(link, method, step, there.value, key)
         entry, mine = self.memo.claim(key, link.owner)
         if mine:
@@ -202,6 +219,7 @@ class Sharing:
                 if watched:
                     opened = OPENED.end(ignored=self.folders)
             self._passed(compute_ns)
+            self._local.own_ns += compute_ns
             if not draws.any() and [_content(value) for value in args] == inputs:
                 made = _made(method, step, result, compute_ns)
         finally:

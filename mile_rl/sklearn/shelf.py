@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from mile_rl.engine.opening import Opening
@@ -20,6 +21,8 @@ from mile_rl.policies.guard import Guard
 from mile_rl.policies.ledger import Terms
 from mile_rl.policies.registry import make_policy
 from mile_rl.sklearn.contents import size_bytes
+from mile_rl.sklearn.recording import Evaluated, file_of, record_of
+from mile_rl.sklearn.signing import Signing
 from mile_rl.store.records import Artifact, ArtifactMeta
 from mile_rl.store.records import Channel as ChannelRow
 from mile_rl.store.results import MISSING
@@ -76,6 +79,7 @@ class Shelf:
         )
         self.folders = (project.home, project.store_root)
         self._lock = threading.RLock()
+        self._project = project
         self._opening = Opening(project)
         catalog = self._opening.reads
         self._guard = Guard(make_policy(settings.policy), terms=terms)
@@ -211,6 +215,24 @@ class Shelf:
                 log.warning("what this search taught about costs was not recorded: %s", error)
             finally:
                 self._opening.close()
+
+    def record(self, evaluated: Evaluated, frame: FrameType, signing: Signing) -> None:
+        """Note an evaluation in the project's history; what goes wrong costs a line in the log.
+
+        Args:
+            evaluated: what was done.
+            frame: whence it was called.
+            signing: digests values and code.
+        """
+        try:
+            catalog = self._opening.catalog
+            catalog.record_iteration(
+                record_of(evaluated, catalog, file_of(frame, self._project.root), signing)
+            )
+        except (
+            Exception
+        ) as error:  # the search itself went well, and is worth more than its line in the history
+            log.warning("this %s was not recorded: %s", evaluated.called, error)
 
     def free_slot(self, name: str) -> str:
         """Return the first signature of a log that nothing is kept under; see :meth:`slots`."""

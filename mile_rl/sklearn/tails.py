@@ -21,12 +21,13 @@ class Tail(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a predictor is fitted and scored on, in one fold."""
+    """What a predictor is fitted and scored on, in one fold, and how long the steps before it took to make it."""
 
     x_train: Any
     y_train: Any
     x_test: Any
     y_test: Any
+    made_ns: int = 0
 
 
 def tail_of(estimator: Any) -> Tail | None:
