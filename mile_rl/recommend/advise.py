@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import os
@@ -19,7 +18,7 @@ from mile_rl.engine.prepare import Prepared, prepare
 from mile_rl.engine.project import Project, find
 from mile_rl.prediction.base import Prediction
 from mile_rl.prediction.model import TreePredictor
-from mile_rl.recommend import learners, nodes, parameters, steps
+from mile_rl.recommend import learners, nodes, parameters, steps, untried
 from mile_rl.recommend.base import Recommendation
 from mile_rl.recommend.candidate import Candidate
 from mile_rl.recommend.errors import RecommendError
@@ -140,8 +139,10 @@ def advise(
     """
     if stage is not None and stage not in STAGES:
         raise RecommendError(f"stage {stage!r} is none of {', '.join(STAGES)}.")
-    if n < 1 or (minutes is not None and minutes <= 0):
-        raise RecommendError(f"n = {n} must be at least 1, and minutes = {minutes} more than 0.")
+    if n < 1:
+        raise RecommendError(f"n = {n}: ask for at least one change.")
+    if minutes is not None and not minutes > 0:
+        raise RecommendError(f"minutes = {minutes:g}: say how long a try may take, more than 0.")
     given = dict(arguments or {})
     prepared = prepare(flow, (), given, project=project or _project(flow))
     try:
@@ -175,6 +176,7 @@ def _candidates(state: State, model: OutcomeModel) -> list[Candidate]:
     found = [
         *learners.candidates(state, model, waiting, rng),
         *parameters.candidates(state, said, histories, waiting, rng),
+        *untried.candidates(state, said, histories, waiting, rng),
         *steps.candidates(state, said, histories, waiting, rng),
         *nodes.candidates(state, said, histories, waiting, rng),
     ]
@@ -261,10 +263,8 @@ def digest_of(source: str) -> str:
 
 
 def _project(flow: Flow[..., Any]) -> Project:
-    try:
-        start = Path(inspect.getfile(flow.function)).resolve().parent
-    except (OSError, TypeError):
-        start = Path.cwd()
+    source = flow.function.__globals__.get("__file__")
+    start = Path(source).resolve().parent if source else Path.cwd()
     return find(start if start.is_dir() else Path.cwd())
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self, get_args
 
 from mile_rl.workflows.edits import STAGES, Edit, Scalar, Stage
 
-Origin = Literal["outcome model", "own history", "traces"]
-"""Where a recommendation comes from: real outcomes of others on other data, the person's own iterations, or
-what people changed in a like state of their histories."""
+Origin = Literal["outcome model", "own history", "traces", "no outcomes"]
+"""Where a recommendation comes from: real outcomes of others on other data, the person's own iterations, what
+people changed in a like state of their histories, or nothing but that it was not tried yet."""
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)
 

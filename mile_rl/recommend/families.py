@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -178,6 +180,20 @@ def fitting_ratio(before: str, after: str, rows: int | None, classes: int | None
     if rows is not None and rows > LARGEST_ROWS:
         ratio *= (rows / LARGEST_ROWS) ** (FAMILIES[after].growth - FAMILIES[before].growth)
     return ratio
+
+
+def set_parameters(class_name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those values of an object's parameters that are not the class's defaults.
+
+    Args:
+        class_name: one of a family; of a class that is merely like one, nothing is known.
+        values: all of the object's parameters, and perhaps others.
+    """
+    family = FAMILIES[ALIKE[class_name][0]]
+    if family.class_name != class_name:
+        return {}
+    known = inspect.signature(getattr(importlib.import_module(family.module), class_name)).parameters
+    return {name: value for name, value in values.items() if name in known and known[name].default != value}
 
 
 _MOST_DOUBT = 0.5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +13,13 @@ from mile_rl.recommend import journal
 from mile_rl.recommend.errors import RecommendError
 from mile_rl.recommend.metrics import Metric, metrics_of
 from mile_rl.recommend.outcome import Size
+from mile_rl.recommend.places import makers_of
 from mile_rl.recommend.scan import Learner, Scan
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.records import Iteration
 from mile_rl.workflows.edits import Edit, Scalar
 from mile_rl.workflows.flow import Flow
+from mile_rl.workflows.maker import Maker
 
 MOST_ITERATIONS = 120
 """How many of the latest iterations are read; a what-if iteration is one."""
@@ -50,7 +51,7 @@ class Past:
         edits: against the iteration before.
         parent: the iteration before.
         waited_ns: how long the person waited.
-        what_if: whether ``mile try`` ran it.
+        beside: whether it stands beside the person's own line: ``mile try`` ran it, or a search of the same file.
     """
 
     id: int
@@ -65,7 +66,7 @@ class Past:
     edits: tuple[Edit, ...]
     parent: int | None
     waited_ns: int
-    what_if: bool
+    beside: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,16 +119,24 @@ class State:
             return []
         found = []
         by_function: dict[str, list[str]] = {}
+        steps: dict[str, Maker] = {}
         for name in self.prepared.layout.nodes:
-            function: Any = self.prepared.dag.nodes[name].operator.function
+            operator = self.prepared.dag.nodes[name].operator
+            function: Any = operator.function
             if getattr(function, "__module__", "") == self.flow.function.__module__:
                 by_function.setdefault(getattr(function, "__name__", ""), []).append(name)
+            elif isinstance(operator, Maker) and operator.stage == "learn":
+                steps.setdefault(operator.name, operator)
         spans: set[int] = set()
         for called, nodes in by_function.items():
             for learner in self.scan.learners(called):
                 if learner.span.start not in spans:
                     spans.add(learner.span.start)
                     found.append((learner, tuple(nodes)))
+        for maker in steps.values():
+            made = self.scan.made_once(maker.makes)
+            if made is not None:
+                found.append((made, makers_of(self.prepared.dag, maker)))
         return found
 
     def table_of(self, node: str) -> Table:
@@ -153,10 +162,25 @@ class State:
                 found.append((rank, Size(rows=int(shape[0]), columns=int(shape[1])), sparse))
             elif classes is None and len(shape) == 1 and hasattr(value, "dtype"):
                 classes = len(set(value[:MOST_LABELS].tolist()))
+        if not found and isinstance(self.prepared.dag.nodes[node].operator, Maker):
+            return self._given()
         if not found:
             return Table(classes=classes)
         _, size, sparse = min(found, key=lambda one: one[0])
         return Table(size=size, sparse=sparse, classes=classes)
+
+    def _given(self) -> Table:
+        """Return what is known of the data that a pipeline's workflow was made with; a fold has not quite all."""
+        given = next(node.arguments for node in self.prepared.dag.nodes.values() if not node.parents)
+        rows, labels = given.get("X"), given.get("y")
+        shape: tuple[int, ...] = getattr(rows, "shape", ())
+        if len(shape) != 2 or min(shape) < 1:
+            return Table()
+        classes = None
+        if labels is not None and hasattr(labels, "tolist"):
+            classes = len(set(labels[:MOST_LABELS].tolist()))
+        size = Size(rows=int(shape[0]), columns=int(shape[1]))
+        return Table(size=size, sparse=hasattr(rows, "tocsr"), classes=classes)
 
 
 def gather(flow: Flow[..., Any], prepared: Prepared, *, metric: str | None = None) -> State:
@@ -171,7 +195,7 @@ def gather(flow: Flow[..., Any], prepared: Prepared, *, metric: str | None = Non
         RecommendError: it was not run to the end yet, or returns no metric.
     """
     past = _past(prepared)
-    ended = [one for one in past if one.status == "ok" and not one.what_if]
+    ended = [one for one in past if one.status == "ok" and not one.beside]
     if not ended:
         raise RecommendError(
             f"workflow {prepared.dag.workflow} has not run to its end yet, so there is nothing to improve on: "
@@ -198,9 +222,8 @@ def gather(flow: Flow[..., Any], prepared: Prepared, *, metric: str | None = Non
 
 def _scan(flow: Flow[..., Any]) -> Scan | None:
     try:
-        text = Path(inspect.getfile(flow.function)).read_text(encoding="utf-8")
-        return Scan(text)
-    except (OSError, TypeError, ValueError, SyntaxError):
+        return Scan(Path(flow.function.__globals__["__file__"]).read_text(encoding="utf-8"))
+    except (OSError, KeyError, ValueError, SyntaxError):
         return None
 
 
@@ -215,18 +238,21 @@ def what_if_key(prepared: Prepared) -> str:
 def _past(prepared: Prepared) -> list[Past]:
     catalog = prepared.catalog
     notes = journal.read(prepared.project)
-    tried = what_if_key(prepared)
-    recorded = [
-        *catalog.iterations(prepared.workflow, limit=MOST_ITERATIONS),
-        *catalog.iterations(tried, limit=MOST_ITERATIONS),
-    ]
+    file = prepared.workflow.rpartition(":")[0] or f"{prepared.workflow}.py"
+    keys = (prepared.workflow, what_if_key(prepared), f"{file}:{versions.CROSS_VALIDATION}")
+    recorded = [one for key in keys for one in catalog.iterations(key, limit=MOST_ITERATIONS)]
     recorded.sort(key=lambda one: -one.id)
     most = max(MOST_NODES // max(len(prepared.layout.nodes), 1), 3)
     latest = recorded[: min(MOST_ITERATIONS, most)]
-    return [_one(catalog, one, notes.get(one.id, ())) for one in reversed(latest)]
+    return [
+        _one(catalog, one, notes.get(one.id, ()), beside=one.record.workflow != prepared.workflow)
+        for one in reversed(latest)
+    ]
 
 
-def _one(catalog: Catalog, iteration: Iteration, learners: Sequence[Mapping[str, Any]]) -> Past:
+def _one(
+    catalog: Catalog, iteration: Iteration, learners: Sequence[Mapping[str, Any]], *, beside: bool
+) -> Past:
     record = iteration.record
     nodes = catalog.nodes_of(iteration.id)
     return Past(
@@ -254,7 +280,7 @@ def _one(catalog: Catalog, iteration: Iteration, learners: Sequence[Mapping[str,
         edits=record.edits,
         parent=record.parent,
         waited_ns=record.waited_ns,
-        what_if=record.workflow.endswith(versions.WHAT_IF),
+        beside=beside,
     )
 
 

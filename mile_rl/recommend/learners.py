@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -13,7 +13,7 @@ from mile_rl.recommend import evidence as evidence_module
 from mile_rl.recommend.base import Change
 from mile_rl.recommend.belief import Belief, from_scale
 from mile_rl.recommend.candidate import Candidate
-from mile_rl.recommend.families import FAMILIES, code_of, fitting_ratio, position
+from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, fitting_ratio, position
 from mile_rl.recommend.gather import State
 from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.outcome import Configuration, OutcomeModel
@@ -46,7 +46,7 @@ def candidates(
         rng: for the draws of Thompson's rule.
     """
     for learner, nodes in state.learners():
-        metric = state.metric_of(nodes)
+        metric = state.metric_of(nodes) if learner.class_name in ALIKE else None
         error = None if metric is None else metric.error(state.now.metrics[metric.name])
         if metric is not None and error is not None:
             yield from _Replacer(state, model, waiting, learner, nodes, metric, error).candidates(rng)
@@ -68,6 +68,7 @@ class _Replacer:
         self.state, self.model, self.waiting = state, model, waiting
         self.learner, self.nodes, self.metric, self.error = learner, nodes, metric, error
         self.node = nodes[0]
+        self.place = place_name(state, learner, nodes)
         self.table = state.table_of(self.node)
         arguments = {**defaults(state, self.node), **state.now.values.get(self.node, {})}
         self.parameters = learner.parameters(arguments)
@@ -113,11 +114,7 @@ class _Replacer:
 
     @cached_property
     def _asked(self) -> frozenset[str]:
-        dag, scan = self.state.prepared.dag, self.state.scan
-        assert scan is not None
-        takers = [node for node in dag.nodes.values() if any(p.node in self.nodes for p in node.parents)]
-        functions = [getattr(node.operator.function, "__name__", "") for node in takers]
-        return scan.asked_of([self.learner.function, *functions])
+        return asked_of(self.state, self.learner, self.nodes)
 
     def _written(self, configuration: Configuration) -> Written | None:
         family = FAMILIES[configuration.family]
@@ -176,13 +173,13 @@ class _Replacer:
         listed = ", ".join(f"{name}={value!r}" for name, value in code_of(configuration).items())
         if not same:
             called = FAMILIES[configuration.family].class_name
-            return f"replace {self.learner.class_name} by {called}({listed}) in {self.node}"
+            return f"replace {self.learner.class_name} by {called}({listed}) in {self.place}"
         moved = self._moved(configuration)
         told = ", ".join(
             f"{name} {old!r} -> {new!r}" if old is not None or name in self.parameters else f"{name}={new!r}"
             for name, (old, new) in moved.items()
         )
-        return f"{self.node}: {told}"
+        return f"{self.place}: {told}"
 
     def _moved(self, configuration: Configuration) -> dict[str, tuple[Any, Any]]:
         plain = plain_defaults(configuration.family)
@@ -239,6 +236,24 @@ class _Replacer:
             for name in self.nodes
             if name in layout.node_at
         }
+
+
+def place_name(state: State, learner: Learner, nodes: Sequence[str]) -> str:
+    """Return what a person calls the place of a learner: a node, or a step of a pipeline in all folds."""
+    return state.prepared.dag.nodes[nodes[0]].operator.name if learner.whole else nodes[0]
+
+
+def asked_of(state: State, learner: Learner, nodes: Sequence[str]) -> frozenset[str]:
+    """Return what the code around a learner asks of it, and much else."""
+    dag, scan = state.prepared.dag, state.scan
+    assert scan is not None
+    if learner.whole:
+        scorers = [node.arguments.get("scorer") for node in dag.nodes.values()]
+        methods = {getattr(scorer, "_response_method", None) for scorer in scorers}
+        return scan.asked_anywhere() | {method for method in methods if isinstance(method, str)}
+    takers = [node for node in dag.nodes.values() if any(p.node in nodes for p in node.parents)]
+    functions = [getattr(node.operator.function, "__name__", "") for node in takers]
+    return scan.asked_of([learner.function, *functions])
 
 
 def _level_doubt(metric: Metric) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.own import OwnHistory
 from mile_rl.recommend.waiting import Waiting
 from mile_rl.workflows.edits import Edit
+from mile_rl.workflows.operator import Operator
 
 LEAST_MINUTES = 0.5
 """An edit counts as at least so much work, or a loop's runs would make a node look miraculous."""
@@ -61,12 +63,17 @@ def candidates(
     for name in state.prepared.layout.nodes:
         node = state.prepared.dag.nodes[name]
         metric = state.metric_of((name,))
-        if metric is None or node.stage == "evaluate":
+        if metric is None or node.stage == "evaluate" or is_ours(node.operator):
             continue
         work = _work(state, name, metric)
         if work.hopeless:
             continue
         yield _candidate(state, name, metric, work, histories[metric.name], said, waiting, rng)
+
+
+def is_ours(operator: Operator[..., Any]) -> bool:
+    """Tell whether an operator is one that wires a pipeline: no code of the person's that could be worked on."""
+    return str(getattr(operator.function, "__module__", "")).startswith("mile_rl.")
 
 
 def _candidate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mile_rl.recommend.base import Recommendation
 from mile_rl.recommend.families import FAMILIES
+from mile_rl.recommend.regressors import REGRESSORS
 
 STAGE_SAYS = {
     "preprocess": "Preprocessing turns raw data into columns that a learner can use.",
@@ -12,6 +13,7 @@ STAGE_SAYS = {
 }
 
 PARAMETER_SAYS = {
+    "n_components": "So many new columns are made of the old ones; few are quicker and smoother.",
     "C": "C says how closely a linear model or support vector machine follows the data; small is smoother.",
     "learning_rate": "The learning rate says how much each step corrects; small needs more steps.",
     "learning_rate_init": "The learning rate says how much each step corrects; small needs more steps.",
@@ -42,6 +44,7 @@ METRIC_SAYS = {
 ORIGIN_SAYS = {
     "outcome model": "The outcome model was fitted on what learners scored on hundreds of public datasets.",
     "own history": "Your own history: what your earlier edits of this did.",
+    "no outcomes": "No outcomes: nothing tells how well this does, only that it differs from what you tried.",
     "traces": "Traces are recorded histories of other people's edits; they say what is tried, not what helps.",
 }
 
@@ -57,6 +60,7 @@ def terms_of(one: Recommendation) -> tuple[str, ...]:
     said = [STAGE_SAYS[one.stage]]
     text = f"{one.change.words} {one.evidence}"
     said += [family.says for family in FAMILIES.values() if f"{family.class_name}(" in text]
+    said += [one.says for name, one in REGRESSORS.items() if f"{name}(" in text]
     touched = {edit.parameter for edit in one.change.edits}
     said += [
         words for name, words in PARAMETER_SAYS.items() if name in touched or f"{name}=" in one.change.words

@@ -14,15 +14,25 @@ from mile_rl.recommend.base import Change
 from mile_rl.recommend.candidate import Candidate, chance_better, interval
 from mile_rl.recommend.gather import State
 from mile_rl.recommend.metrics import Metric
+from mile_rl.recommend.nodes import is_ours
 from mile_rl.recommend.own import OwnHistory
 from mile_rl.recommend.places import Place, place_of
 from mile_rl.recommend.waiting import Waiting
 from mile_rl.workflows.edits import Edit, Scalar
+from mile_rl.workflows.maker import Maker
+from mile_rl.workflows.operator import Operator
 
 NOT_A_KNOB = frozenset(
     "seed random_state rng verbose n_jobs jobs path test_size test_share train_size folds cv".split()
 )
 """Parameters that say how to run or to judge, not how to do well: another seed is no improvement."""
+
+STEP_KNOBS = frozenset(
+    "C alpha gamma l1_ratio n_components k percentile threshold degree n_neighbors n_estimators max_depth "
+    "max_features min_samples_split min_samples_leaf max_leaf_nodes learning_rate subsample n_clusters n_bins "
+    "n_knots n_quantiles var_smoothing nu epsilon power with_std with_mean whiten".split()
+)
+"""Parameters of a pipeline's steps that are worth moving; others (tol, copy, cache_size …) hardly change a score."""
 
 WIDE = frozenset(
     "c alpha beta gamma lambda_ l1 l2 tol lr learning_rate regularization reg eps penalty".split()
@@ -123,7 +133,7 @@ def _candidate(
     stage = state.prepared.dag.nodes[node].stage
     return Candidate(
         change=Change(
-            words=f"{node}: {name} {move.now!r} -> {move.value!r}",
+            words=f"{_called(state, node)}: {name} {move.now!r} -> {move.value!r}",
             edits=(_edit(state, move),),
             arguments=arguments,
             replacements=replacements,
@@ -182,8 +192,21 @@ def _knobs(
         if name.lower() not in NOT_A_KNOB and isinstance(value, int | float | bool)
         and math.isfinite(value)
         and name in dag.nodes[node].operator.signature.parameters
+        and _is_knob(dag.nodes[node].operator, name)
     ]  # fmt: skip
     return sorted(found, key=lambda one: -(guesses[one[0]].probability if one[0] in guesses else 0.0))
+
+
+def _is_knob(operator: Operator[..., Any], name: str) -> bool:
+    if isinstance(operator, Maker):
+        return name in STEP_KNOBS
+    return not is_ours(operator)
+
+
+def _called(state: State, node: str) -> str:
+    """Return what a person calls a node: a pipeline's step has one in each fold."""
+    operator = state.prepared.dag.nodes[node].operator
+    return operator.name if isinstance(operator, Maker) else node
 
 
 def _values(name: str, now: Scalar, guess: ParameterGuess | None) -> list[tuple[Scalar, str]]:

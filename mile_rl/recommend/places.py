@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mile_rl.recommend.base import Replacement
-from mile_rl.recommend.scan import Scan, Span
+from mile_rl.recommend.scan import Learner, Scan, Span
 from mile_rl.workflows.dag import Dag
 from mile_rl.workflows.edits import Scalar
 from mile_rl.workflows.flow import Flow
+from mile_rl.workflows.maker import Maker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +22,23 @@ class Place:
     Args:
         argument: the workflow's parameter that it comes from, "" where it is written in the file.
         span: where in the file.
+        call: where nothing is written yet, the call that it would have to be written in.
+        keyword: the argument's name in that call.
         nodes: the nodes that take it.
     """
 
     argument: str = ""
     span: Span | None = None
+    call: Learner | None = None
+    keyword: str = ""
     nodes: tuple[str, ...]
 
     def put(self, value: Scalar) -> tuple[dict[str, Scalar], tuple[Replacement, ...]]:
         """Return (arguments, replacements) that make the value another."""
         if self.argument:
             return {self.argument: value}, ()
+        if self.call is not None:
+            return {}, (self.call.rewritten({self.keyword: repr(value)}),)
         assert self.span is not None
         return {}, (Replacement(start=self.span.start, old=self.span.text, new=repr(value)),)
 
@@ -47,6 +54,8 @@ def place_of(scan: Scan, flow: Flow[..., Any], dag: Dag, node: str, parameter: s
         parameter: of its operator.
     """
     operator = dag.nodes[node].operator
+    if isinstance(operator, Maker):
+        return _in_the_making(scan, dag, operator, parameter)
     function = getattr(operator.function, "__name__", "")
     if getattr(operator.function, "__module__", "") != flow.function.__module__:
         return None
@@ -75,6 +84,23 @@ def place_of(scan: Scan, flow: Flow[..., Any], dag: Dag, node: str, parameter: s
         users = _users(scan, flow, dag, argument)
         return Place(argument=argument, nodes=users or takers)
     return _written(scan, passed[0], takers) if len(passed) == 1 else None
+
+
+def _in_the_making(scan: Scan, dag: Dag, maker: Maker, parameter: str) -> Place | None:
+    """Return where a parameter of a step of a pipeline is written, or can be."""
+    call = scan.made_once(maker.makes)
+    if call is None or (parameter in call.written and parameter not in call.given):
+        return None
+    return Place(call=call, keyword=parameter, nodes=makers_of(dag, maker))
+
+
+def makers_of(dag: Dag, maker: Maker) -> tuple[str, ...]:
+    """Return the nodes that make the same step of a pipeline, one a fold."""
+    return tuple(
+        name
+        for name, node in dag.nodes.items()
+        if isinstance(node.operator, Maker) and node.operator.name == maker.name
+    )
 
 
 def _written(scan: Scan, value: ast.expr, nodes: tuple[str, ...]) -> Place | None:

@@ -21,18 +21,30 @@ def other_class(scan: Scan, learner: Learner, configuration: Configuration) -> W
     A seed that the code gives is kept where the new class takes one; an import is added where it is missing.
     """
     family = FAMILIES[configuration.family]
-    full = f"{family.module}.{family.class_name}"
-    local = next((name for name, dotted in scan.imported.items() if dotted == full), None)
     arguments = {name: repr(value) for name, value in code_of(configuration).items()}
     if family.random and "random_state" in learner.written:
         arguments["random_state"] = learner.written["random_state"]
+    return {}, calling(scan, learner, family.module, family.class_name, arguments)
+
+
+def calling(
+    scan: Scan, learner: Learner, module: str, class_name: str, arguments: Mapping[str, str]
+) -> tuple[Replacement, ...]:
+    """Return what puts a call of another class in a learner's place, and an import where it is missing.
+
+    Args:
+        scan: of the file.
+        learner: what stands there.
+        module, class_name: what to call.
+        arguments: parameter -> text.
+    """
+    full = f"{module}.{class_name}"
+    local = next((name for name, dotted in scan.imported.items() if dotted == full), None)
     listed = ", ".join(f"{name}={text}" for name, text in arguments.items())
     call = Replacement(
-        start=learner.span.start, old=learner.span.text, new=f"{local or family.class_name}({listed})"
+        start=learner.span.start, old=learner.span.text, new=f"{local or class_name}({listed})"
     )
-    if local is not None:
-        return {}, (call,)
-    return {}, (importing(scan, {family.class_name: family.module}), call)
+    return (call,) if local is not None else (importing(scan, {class_name: module}), call)
 
 
 def importing(scan: Scan, wanted: Mapping[str, str]) -> Replacement:
@@ -71,11 +83,7 @@ def other_parameters(
         arguments |= more
         replacements += replaced
     if inside:
-        written = {**learner.written, **{name: repr(value) for name, value in inside.items()}}
-        listed = ", ".join(f"{name}={text}" for name, text in written.items())
-        replacements.append(
-            Replacement(start=learner.span.start, old=learner.span.text, new=f"{learner.called}({listed})")
-        )
+        replacements.append(learner.rewritten({name: repr(value) for name, value in inside.items()}))
     return arguments, tuple(replacements)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mile_rl.recommend.families import ALIKE
+from mile_rl.recommend.base import Replacement
+from mile_rl.recommend.families import ALIKE, set_parameters
+from mile_rl.recommend.regressors import REGRESSORS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Learner:
         written: parameter -> the text of each argument.
         beside: the other classes of scikit-learn that the function makes.
         span: the whole call.
+        whole: whether it stands for a step of a pipeline, whose node takes its parameters as arguments.
     """
 
     function: str
@@ -47,11 +51,19 @@ class Learner:
     written: Mapping[str, str] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     span: Span
+    whole: bool = False
 
     def parameters(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return its parameters in a node whose operator is called with these arguments."""
+        if self.whole:
+            return set_parameters(self.class_name, arguments)
         found = {name: arguments[own] for name, own in self.bound.items() if own in arguments}
         return {**self.given, **found}
+
+    def rewritten(self, changed: Mapping[str, str]) -> Replacement:
+        """Return what gives the call other arguments: parameter -> text."""
+        listed = ", ".join(f"{name}={text}" for name, text in {**self.written, **changed}.items())
+        return Replacement(start=self.span.start, old=self.span.text, new=f"{self.called}({listed})")
 
     def to_json(self) -> dict[str, Any]:
         """Return what of it has to be known later, as a JSON object."""
@@ -62,6 +74,21 @@ class Learner:
             "bound": dict(self.bound),
             "beside": list(self.beside),
         }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The steps of a pipeline as they are written.
+
+    Args:
+        spans: of each: a call, or a tuple of a name and a call.
+        classes: what each makes.
+        names: theirs, empty where ``make_pipeline`` names them.
+    """
+
+    spans: tuple[Span, ...]
+    classes: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 class Scan:
@@ -134,6 +161,57 @@ class Scan:
                         return []
         return found if len(found) == 1 else []
 
+    def made_once(self, makes: type) -> Learner | None:
+        """Return the one place in the file that makes an object of a class, None where that is not plain to see.
+
+        Args:
+            makes: the class; its parameters may be given by position.
+        """
+        calls = [
+            call
+            for call in ast.walk(self.tree)
+            if isinstance(call, ast.Call) and self.full_name(call).rpartition(".")[2] == makes.__name__
+        ]
+        if len(calls) != 1 or not self.full_name(calls[0]).startswith(makes.__module__.partition(".")[0]):
+            return None
+        call = calls[0]
+        if any(isinstance(one, ast.Starred) for one in call.args) or any(
+            keyword.arg is None for keyword in call.keywords
+        ):
+            return None
+        passed = dict(zip(inspect.signature(makes).parameters, call.args))
+        passed |= {str(keyword.arg): keyword.value for keyword in call.keywords}
+        return Learner(
+            function="",
+            class_name=makes.__name__,
+            called=ast.unparse(call.func),
+            given={
+                name: value for name, one in passed.items() if (value := self._constant(one)) is not _NONE
+            },
+            written={name: self.span(one).text for name, one in passed.items()},
+            beside=tuple(name for name in self.everything_made if name != makes.__name__),
+            span=self.span(call),
+            whole=True,
+        )
+
+    @cached_property
+    def everything_made(self) -> tuple[str, ...]:
+        """The classes of scikit-learn that anything in the file makes, by their own names."""
+        names = [
+            full.rpartition(".")[2]
+            for call in ast.walk(self.tree)
+            if isinstance(call, ast.Call) and (full := self.full_name(call)).startswith("sklearn.")
+        ]
+        return tuple(dict.fromkeys(name for name in names if name[:1].isupper()))
+
+    def _constant(self, value: ast.expr) -> Any:
+        if isinstance(value, ast.Name) and value.id in self.constants:
+            return self.constants[value.id].value
+        try:
+            return ast.literal_eval(value)
+        except ValueError:
+            return _NONE
+
     def _is_inside(self, call: ast.Call, node: ast.FunctionDef) -> bool:
         return any(
             isinstance(around, ast.Call)
@@ -160,18 +238,37 @@ class Scan:
         first, _, rest = ast.unparse(call.func).partition(".")
         return self.imported.get(first, "") + (f".{rest}" if rest else "")
 
-    def pipeline_around(self, learner: Learner) -> ast.Call | None:
-        """Return the ``make_pipeline`` call whose last step a learner is, None where it is in none."""
+    def pipeline_around(self, learner: Learner) -> Steps | None:
+        """Return the steps of the pipeline whose last one a learner is, None where it is in none."""
         for call in ast.walk(self.tree):
-            if (
-                isinstance(call, ast.Call)
-                and self.full_name(call) == "sklearn.pipeline.make_pipeline"
-                and call.args
-                and self.span(call.args[-1]).start == learner.span.start
-                and not any(isinstance(one, ast.Starred) for one in call.args)
-            ):
-                return call
+            if isinstance(call, ast.Call):
+                written, names = self._steps(call)
+                made = [one.elts[1] if names and isinstance(one, ast.Tuple) else one for one in written]
+                if made and self.span(made[-1]).start == learner.span.start:
+                    return Steps(
+                        spans=tuple(map(self.span, written)),
+                        classes=tuple(
+                            self.span(one).text.partition("(")[0].rpartition(".")[2] for one in made
+                        ),
+                        names=names,
+                    )
         return None
+
+    def _steps(self, call: ast.Call) -> tuple[list[ast.expr], tuple[str, ...]]:
+        """Return the steps that a call of ``make_pipeline`` or ``Pipeline`` writes down, and their names if any."""
+        called = self.full_name(call)
+        if called == "sklearn.pipeline.make_pipeline":
+            return ([] if any(isinstance(one, ast.Starred) for one in call.args) else call.args), ()
+        if called != "sklearn.pipeline.Pipeline" or not call.args or not isinstance(call.args[0], ast.List):
+            return [], ()
+        pairs = [one for one in call.args[0].elts if isinstance(one, ast.Tuple) and len(one.elts) == 2]
+        names = [one.elts[0].value for one in pairs if isinstance(one.elts[0], ast.Constant)]
+        whole = len(names) == len(call.args[0].elts)
+        return (list(call.args[0].elts), tuple(map(str, names))) if whole else ([], ())
+
+    def asked_anywhere(self) -> frozenset[str]:
+        """Return every attribute that anything in the file asks of anything."""
+        return frozenset(node.attr for node in ast.walk(self.tree) if isinstance(node, ast.Attribute))
 
     def asked_of(self, functions: Iterator[str] | list[str]) -> frozenset[str]:
         """Return every attribute that these functions and their helpers ask of anything."""
@@ -227,7 +324,11 @@ class Scan:
     def _learner(self, function: str, call: ast.Call, own: set[str]) -> Learner | None:
         called = ast.unparse(call.func)
         class_name = self.full_name(call).rpartition(".")[2]
-        if class_name not in ALIKE or call.args or any(keyword.arg is None for keyword in call.keywords):
+        if (
+            class_name not in ALIKE.keys() | REGRESSORS.keys()
+            or call.args
+            or any(keyword.arg is None for keyword in call.keywords)
+        ):
             return None
         given: dict[str, Any] = {}
         bound: dict[str, str] = {}
@@ -237,13 +338,8 @@ class Scan:
             written[name] = self.span(value).text
             if isinstance(value, ast.Name) and value.id in own:
                 bound[name] = value.id
-            elif isinstance(value, ast.Name) and value.id in self.constants:
-                given[name] = self.constants[value.id].value
-            else:
-                try:
-                    given[name] = ast.literal_eval(value)
-                except ValueError:
-                    continue
+            elif (constant := self._constant(value)) is not _NONE:
+                given[name] = constant
         return Learner(
             function=function,
             class_name=class_name,
@@ -254,6 +350,10 @@ class Scan:
             beside=tuple(name for name in self.made(function) if name != class_name),
             span=self.span(call),
         )
+
+
+_NONE = object()
+"""What stands for an expression that is no constant; None is one."""
 
 
 def _arguments(node: ast.FunctionDef) -> list[ast.arg]:

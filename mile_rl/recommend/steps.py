@@ -11,15 +11,25 @@ from mile_rl.recommend.base import Change, Replacement
 from mile_rl.recommend.candidate import Candidate, chance_better, interval
 from mile_rl.recommend.families import ALIKE
 from mile_rl.recommend.gather import State
+from mile_rl.recommend.learners import asked_of, place_name
 from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.own import OwnHistory
+from mile_rl.recommend.regressors import REGRESSORS
 from mile_rl.recommend.rewrite import importing
 from mile_rl.recommend.scan import Learner, Scan
 from mile_rl.recommend.waiting import Waiting
 from mile_rl.workflows.edits import ChangeClass, Edit, EditKind
+from mile_rl.workflows.version import CLASS
 
-SCALED = frozenset(("KNN", "kSVM", "lSVM", "Logit", "MLP", "Perceptron"))
-"""Families whose result depends on the columns' scales."""
+SCALED = frozenset(
+    [
+        name
+        for name, (family, _) in ALIKE.items()
+        if family in ("KNN", "kSVM", "lSVM", "Logit", "MLP", "Perceptron")
+    ]
+    + [name for name, one in REGRESSORS.items() if one.scaled]
+)
+"""Learners whose result depends on the columns' scales."""
 
 SCALERS = frozenset(
     "StandardScaler MinMaxScaler RobustScaler MaxAbsScaler QuantileTransformer PowerTransformer".split()
@@ -79,44 +89,45 @@ def candidates(
 def _added(
     state: State, scan: Scan, learner: Learner, nodes: Sequence[str]
 ) -> Iterator[tuple[EditKind, str, tuple[Replacement, ...]]]:
-    everywhere = {name for function in scan.functions for name in scan.made(function)}
-    asked = scan.asked_of([learner.function, *_takers(state, nodes)])
-    if ALIKE[learner.class_name][0] not in SCALED or everywhere & SCALERS or asked & NOT_OF_A_PIPELINE:
+    pipeline = scan.pipeline_around(learner)
+    if learner.class_name not in SCALED or SCALERS.intersection(scan.everything_made):
+        return
+    if pipeline is None and asked_of(state, learner, nodes) & NOT_OF_A_PIPELINE:
         return
     scaler = "StandardScaler(with_mean=False)" if state.table_of(nodes[0]).sparse else "StandardScaler()"
-    wanted = {"make_pipeline": "sklearn.pipeline", "StandardScaler": "sklearn.preprocessing"}
+    wanted = {"StandardScaler": "sklearn.preprocessing"}
+    if pipeline is not None:
+        before = scaler if not pipeline.names else f'("{_free_name(pipeline.names)}", {scaler})'
+        added = Replacement(start=pipeline.spans[-1].start, old="", new=f"{before}, ")
+    else:
+        wanted["make_pipeline"] = "sklearn.pipeline"
+        wrapped = f"make_pipeline({scaler}, {learner.span.text})"
+        added = Replacement(start=learner.span.start, old=learner.span.text, new=wrapped)
     missing = {
         name: module for name, module in wanted.items() if scan.imported.get(name) != f"{module}.{name}"
     }
-    around = Replacement(
-        start=learner.span.start, old=learner.span.text, new=f"make_pipeline({scaler}, {learner.span.text})"
-    )
-    yield "add", "StandardScaler", ((importing(scan, missing), around) if missing else (around,))
+    yield "add", "StandardScaler", ((importing(scan, missing), added) if missing else (added,))
+
+
+def _free_name(names: Sequence[str]) -> str:
+    return next(name for name in ("scale", "standardscaler", "scale_again") if name not in names)
 
 
 def _removed(scan: Scan, learner: Learner) -> Iterator[tuple[EditKind, str, tuple[Replacement, ...]]]:
     pipeline = scan.pipeline_around(learner)
-    if pipeline is None or len(pipeline.args) < 2:
+    if pipeline is None:
         return
-    spans = [scan.span(one) for one in pipeline.args]
-    for at, span in enumerate(spans[:-1]):
-        end = spans[at + 1].start
-        old = scan.text[span.start : end]
-        name = span.text.partition("(")[0].rpartition(".")[2]
+    for span, name, following in zip(pipeline.spans, pipeline.classes, pipeline.spans[1:]):
         if name[:1].isupper():
+            old = scan.text[span.start : following.start]
             yield "remove", name, (Replacement(start=span.start, old=old, new=""),)
-
-
-def _takers(state: State, nodes: Sequence[str]) -> list[str]:
-    return [
-        getattr(node.operator.function, "__name__", "")
-        for node in state.prepared.dag.nodes.values()
-        if any(parent.node in nodes for parent in node.parents)
-    ]
 
 
 def _was_tried(state: State, learner: Learner, step: str, *, with_it: bool) -> bool:
     """Tell whether some iteration had this learner with a step (or without it)."""
+    if learner.whole:
+        made = [{str(values.get(CLASS)) for values in one.values.values()} for one in state.past]
+        return any(learner.class_name in classes and (step in classes) == with_it for classes in made)
     return any(
         (step in record.get("beside", ())) == with_it
         for one in state.past
@@ -141,11 +152,12 @@ def _candidate(
     mean, deviation = history.change(history.version.with_code(nodes))
     expected, low, high = interval(mean, deviation)
     node = state.prepared.dag.nodes[nodes[0]]
+    place = place_name(state, learner, nodes)
     if kind == "add":
-        words = f"standardise the columns before {learner.class_name} in {nodes[0]}"
+        words = f"standardise the columns before {learner.class_name} in {place}"
         why = f"{learner.class_name} depends on the scales of its columns, and nothing here makes them alike"
     else:
-        words = f"remove {step} before {learner.class_name} in {nodes[0]}"
+        words = f"remove {step} before {learner.class_name} in {place}"
         why = f"you have not seen what {step} is worth"
     return Candidate(
         change=Change(

@@ -100,7 +100,15 @@ def attempt(
 
     with _variant(flow, changed if chosen.change.replacements else None) as variant:
         try:
-            done = run(variant, (), given, project=project, on_progress=on_progress, on_end=ended)
+            done = run(
+                variant,
+                (),
+                given,
+                project=project,
+                on_progress=on_progress,
+                on_end=ended,
+                previous=advice.iteration,
+            )
         finally:
             if reports:
                 journal.note(flow, reports[0].iteration, project, text=changed or None)
@@ -169,7 +177,11 @@ def _variant(flow: Flow[..., Any], text: str | None) -> Iterator[Flow[..., Any]]
     sys.modules[name] = module
     try:
         exec(compile(text, path, "exec", dont_inherit=True), module.__dict__)
-        found = module.__dict__.get(flow.function.__name__)
+        # A pipeline's workflow is known by its name only: the function that wires it is none of the file's.
+        flows = [
+            value for value in vars(module).values() if isinstance(value, Flow) and value.name == flow.name
+        ]
+        found = module.__dict__.get(flow.function.__name__, flows[0] if len(flows) == 1 else None)
         if not isinstance(found, Flow):
             raise RecommendError(
                 f"workflow {flow.name} cannot be made from its changed text: run it by hand."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, position
+from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, position, set_parameters
 from mile_rl.recommend.gather import Past, State
 from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.outcome import Configuration, OutcomeModel, Seen
 from mile_rl.recommend.scan import Learner
+from mile_rl.workflows.version import CLASS
 
 
 class Tried:
@@ -31,6 +32,9 @@ class Tried:
         self._exact: set[tuple[str, str]] = set()
         self._broken: set[str] = set()
         for one in state.past:
+            if learner.whole:
+                self._take_step(model, one, metric, steps_before(one) == steps_before(state.now))
+                continue
             for record in one.learners:
                 if record.get("function") != learner.function or record.get("class") not in ALIKE:
                     continue
@@ -43,6 +47,16 @@ class Tried:
             self._take(model, learner.class_name, learner.parameters(arguments), state.now, nodes, metric)
             assert self.seen or metric.error(value) is None
 
+    def _take_step(self, model: OutcomeModel, one: Past, metric: Metric, alike: bool) -> None:
+        """Take up the learner at a pipeline's end; its score counts where the steps before it were what they are.
+
+        Steps may be named after their classes: whichever learner the pipeline had is meant.
+        """
+        for node, values in one.values.items():
+            if (name := str(values.get(CLASS))) in ALIKE:
+                self._take(model, name, set_parameters(name, values), one, (node,), metric, scored=alike)
+                return
+
     def _take(
         self,
         model: OutcomeModel,
@@ -51,6 +65,8 @@ class Tried:
         one: Past,
         nodes: Sequence[str],
         metric: Metric,
+        *,
+        scored: bool = True,
     ) -> None:
         family = ALIKE[class_name][0]
         self._exact.add((class_name, _canonical(family, parameters)))
@@ -60,7 +76,7 @@ class Tried:
         value = one.metrics.get(metric.name)
         error = None if value is None or one.status != "ok" else metric.error(value)
         found = position(model.configurations, class_name, parameters)
-        if error is None or found is None:
+        if error is None or found is None or not scored:
             return
         seconds = next((one.seconds[node] for node in nodes if node in one.seconds), None)
         self.seen.append(Seen(configuration=found[0], error=error, seconds=seconds, doubt=found[1]))
@@ -70,6 +86,15 @@ class Tried:
         name = FAMILIES[configuration.family].class_name
         exact = (name, _canonical(configuration.family, code_of(configuration)))
         return exact in self._exact or name in self._broken
+
+
+def steps_before(one: Past) -> frozenset[str]:
+    """Return what an iteration's pipeline consisted of before its learner."""
+    return frozenset(
+        repr(sorted(values.items(), key=lambda item: item[0]))
+        for values in one.values.values()
+        if CLASS in values and values[CLASS] not in ALIKE
+    )
 
 
 def _canonical(family: str, parameters: Mapping[str, Any]) -> str:

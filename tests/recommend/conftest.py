@@ -69,6 +69,34 @@ def own(strength=1.0):
 '''
 
 
+PIPELINE = '''
+"""A pipeline as a workflow."""
+from sklearn.datasets import load_wine
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+
+from mile_rl.sklearn import pipeline_workflow
+
+X, y = load_wine(return_X_y=True)
+pipe = Pipeline([("reduce", PCA(3)), ("classify", LogisticRegression(C=0.01, solver="liblinear"))])
+wine = pipeline_workflow(pipe, X[:, :6], y == 1, cv=3, name="wine")
+'''
+
+SUGAR = '''
+"""A pipeline that predicts a number."""
+from sklearn.datasets import load_diabetes
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mile_rl.sklearn import pipeline_workflow
+
+X, y = load_diabetes(return_X_y=True)
+sugar = pipeline_workflow(make_pipeline(StandardScaler(), Ridge(alpha=100.0)), X[:120], y[:120], cv=3, name="sugar")
+'''
+
+
 class Made:
     """A project of one file."""
 
@@ -112,7 +140,7 @@ def clean(monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield
-    for name in ("moon", "own"):
+    for name in ("moon", "own", "wine", "sugar"):
         sys.modules.pop(name, None)
 
 
@@ -124,3 +152,13 @@ def moon(clean, tmp_path):
 @pytest.fixture
 def own(clean, tmp_path):
     return Made(tmp_path, "own", OWN)
+
+
+@pytest.fixture
+def wine(clean, tmp_path):
+    return Made(tmp_path, "wine", PIPELINE)
+
+
+@pytest.fixture
+def sugar(clean, tmp_path):
+    return Made(tmp_path, "sugar", SUGAR)
