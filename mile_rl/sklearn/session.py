@@ -161,6 +161,10 @@ class Session:
             with self._lock:
                 self.counts.tasks_loaded += 1
                 self.everything_ns += known.plain_ns
+            # A search asks for the number of test rows, a cross-validation does not.
+            known.scores.pop("n_test_samples", None)
+            if options.get("return_n_test_samples"):
+                known.scores["n_test_samples"] = len(options["test"])
             return known.scores
         own = task is not None and task.own and results is not None
         before = clone(candidate.pattern or estimator) if own else None

@@ -17,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from mile_rl.sklearn import GridSearchCV, RandomizedSearchCV
+from mile_rl.sklearn import GridSearchCV, RandomizedSearchCV, cross_validate
 from mile_rl.sklearn import sharing as sharing_module
 from mile_rl.sklearn.session import Session
 
@@ -125,6 +125,27 @@ def _counting(init, made):
         init(self, *args, **kwargs)
 
     return counting
+
+
+@pytest.mark.parametrize("searched_first", [True, False])
+def test_a_search_and_a_cross_validation_share_their_scores(searched_first):
+    pipe = Pipeline([("s", StandardScaler()), ("c", RidgeClassifier(alpha=1.0))])
+
+    def validate():
+        return cross_validate(pipe, X, Y, cv=3)["test_score"]
+
+    def search():
+        return GridSearchCV(pipe, {"c__alpha": [1.0, 10.0]}, cv=3, refit=False).fit(X, Y)
+
+    if searched_first:
+        search()
+        assert validate().tolist() == model_selection.cross_val_score(pipe, X, Y, cv=3).tolist()
+    else:
+        validate()
+        plain = model_selection.GridSearchCV(pipe, {"c__alpha": [1.0, 10.0]}, cv=3, refit=False).fit(X, Y)
+        found = search()
+        assert_same_results(found.cv_results_, plain.cv_results_)
+        assert found.counts_.tasks_loaded == 3
 
 
 def test_one_more_setting_of_the_classifier_costs_that_setting(monkeypatch):
