@@ -49,7 +49,9 @@ def command_of(line):
     return two if two in COMMANDS else " ".join(words[:2])
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/guide.md", "docs/report.md", "examples/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "docs/guide.md", "docs/tutorial.md", "docs/report.md", "examples/README.md"]
+)
 def test_commands_in_the_documents_exist(name):
     text = (ROOT / name).read_text()
     groups = {path.rpartition(" ")[0] for path in COMMANDS}

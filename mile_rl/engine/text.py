@@ -11,6 +11,9 @@ from mile_rl.policies.words import duration, size
 from mile_rl.workflows.edits import Edit
 
 _MOST_NODES = 40
+_MOST_ALONE = 24
+"""In a workflow of more nodes, those of one operator are told together."""
+
 _LONGEST_VALUE = 400
 
 
@@ -89,7 +92,7 @@ def since_text(report: Report) -> str:
 
 def _nodes(nodes: Sequence[NodeReport], *, planned: bool, full: bool) -> str:
     shown = [[node] for node in nodes]
-    if len(nodes) > _MOST_NODES and not full:
+    if len(nodes) > _MOST_ALONE and not full:
         alike: dict[tuple[str, str], list[NodeReport]] = {}
         for node in nodes:
             if node.state != "prune":

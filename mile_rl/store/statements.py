@@ -11,10 +11,10 @@ from mile_rl.store.records import Channel, IterationRecord, OperatorFlags, Scope
 
 
 def _last(column: str, more: str = "") -> str:
-    """Return the query for the mean cost in the last iteration that computed each key."""
+    """Return the query for the mean cost in the last iteration that computed each key, and took its time."""
     return (
         "WITH keys (k) AS (VALUES {keys}), last (k, i) AS (SELECT k, (SELECT MAX(iteration) FROM nodes "
-        f"WHERE {column} = k AND state = 'compute'{more}) FROM keys) "
+        f"WHERE {column} = k AND state = 'compute' AND elapsed_ns IS NOT NULL{more}) FROM keys) "
         "SELECT k, AVG(n.elapsed_ns), AVG(n.size_bytes), i FROM last JOIN nodes n "
         f"ON n.{column} = k AND n.iteration = i AND n.state = 'compute'{more} GROUP BY k, i"
     )

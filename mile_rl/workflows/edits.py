@@ -103,7 +103,8 @@ class Edit:
             case "remove":
                 text = f"removed {self.node}"
             case "replace":
-                text = f"replaced {self.before} by {self.operator} in {self.node}"
+                where = "" if self.node.partition("[")[0] == self.operator else f" in {self.node}"
+                text = f"replaced {self.before} by {self.operator}{where}"
             case "parameter":
                 text = f"{self.node}: {self.parameter} {self.old!r} -> {self.new!r}"
             case "code":

@@ -61,4 +61,4 @@ def test_nodes_of_a_large_workflow_are_told_together_by_operator_and_state():
     assert lines[2].startswith("fit × 20")
     assert lines[3:] == ["… and 5 more nodes", "(--full lists every node)"]
     assert len(_nodes(nodes(50), planned=False, full=True).splitlines()) == 51
-    assert len(_nodes(nodes(40), planned=False, full=False).splitlines()) == 41
+    assert len(_nodes(nodes(24), planned=False, full=False).splitlines()) == 25
