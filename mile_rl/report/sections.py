@@ -147,7 +147,7 @@ def nodes_table(nodes: Sequence[NodeReport], *, planned: bool = False, anchors: 
                 f"<strong>{html.escape(node.name)}</strong>",
                 node.stage,
                 node.state,
-                "" if node.state in ("prune", "skipped") else duration(time_ns),
+                "" if node.state in ("prune", "skipped") or not time_ns else duration(time_ns),
                 size(total) if total else "",
                 html.escape(_kept(node)),
             )

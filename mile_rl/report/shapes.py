@@ -105,7 +105,7 @@ def said(node: NodeReport, *, planned: bool = False) -> str:
     state = f"to {node.state}" if planned else words.get(node.state, node.state)
     time_ns = node.expected_ns if planned or node.elapsed_ns is None else node.elapsed_ns
     text = f"{node.name}: {state}"
-    if node.state in ("compute", "load"):
+    if node.state in ("compute", "load") and time_ns:
         text += f" in {duration(time_ns)}"
     if total := sum(output.size_bytes or 0 for output in node.outputs):
         text += f", {size(total)}"
@@ -127,7 +127,9 @@ def _note(node: NodeReport, *, planned: bool) -> str:
         return node.state
     time_ns = node.expected_ns if planned or node.elapsed_ns is None else node.elapsed_ns
     total = sum(output.size_bytes or 0 for output in node.outputs)
-    return " · ".join([node.state, duration(time_ns), *([size(total)] if total else [])])
+    # A search is recorded as a whole: nobody knows what one of its steps took.
+    times = [duration(time_ns)] if time_ns else []
+    return " · ".join([node.state, *times, *([size(total)] if total else [])])
 
 
 def _change_note(node: NodeChange) -> str:

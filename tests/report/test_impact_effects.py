@@ -226,3 +226,13 @@ def test_numbers_that_are_none_are_left_out():
     made.run([node("fit", C=3)], accuracy=0.7)
     made.run([node("fit", C=4)], other=1.0)
     assert told(made).versions == 2
+
+
+def test_moves_that_cancel_out_are_told_as_zero():
+    made = Made(lambda nodes: 0.9 if nodes[0].arguments["kind"] == "b" else 0.8)
+    for rate, kind in ((1, "a"), (10, "a"), (100, "a"), (100, "b"), (1, "b")):
+        made.run([node("fit", C=rate, kind=kind)])
+    found = impact(made.iterations, made.nodes_of, "accuracy")
+    for one in (*found.kinds, *found.parameters):
+        for value in (one.estimate.mean, one.estimate.low, one.estimate.high):
+            assert value == 0.0 or abs(value) > 1e-8

@@ -45,6 +45,8 @@ _INTERACTIONS = (0.0, 0.05, 0.2, 0.8)
 
 _SAME = 1e-9
 _NEGLIGIBLE = 1e-5
+_NOTHING = 1e-6
+"""Of the metric's spread: what arithmetic leaves over where the truth is zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +97,15 @@ def estimate(
     )
     positive = 1.0 - _distribution(np.zeros(means.shape[1]), means, scales, weights, freedom)
     middle = weights @ means
+
+    def told(value: float) -> float:
+        return float(value * spread) if abs(value) > _NOTHING else 0.0
+
     return [
         Estimate(
-            mean=float(middle[i] * spread),
-            low=float(low[i] * spread),
-            high=float(high[i] * spread),
+            mean=told(middle[i]),
+            low=told(low[i]),
+            high=told(high[i]),
             positive=float(min(1.0, max(0.0, positive[i]))),
         )
         for i in range(means.shape[1])
