@@ -1,4 +1,4 @@
-"""``python -m traces``: mine sources, describe what was mined, print the schema."""
+"""``python -m traces``: mine sources, describe what was mined, print the schema, make OpenML's estimators."""
 
 from __future__ import annotations
 
@@ -76,6 +76,32 @@ def describe_command(
         typer.echo((written.folder / "figures.json").read_text("utf-8"))
     else:
         typer.echo(f"wrote {written.html} and {written.markdown}")
+
+
+@app.command("estimator")
+def estimator_command(
+    flow: Annotated[int, typer.Argument(help="The id of a flow of scikit-learn's on OpenML.")],
+    setup: Annotated[int, typer.Argument(help="The id of a setup of that flow.")],
+    server: Annotated[str | None, typer.Option(help="OpenML's REST interface in XML.")] = None,
+    interval_ms: Annotated[int, typer.Option(help="Least milliseconds between requests.")] = 500,
+    as_json: Annotated[bool, typer.Option("--json", help="Print code and notes as JSON.")] = False,
+) -> None:
+    """Print the estimator of a flow and a setup on OpenML as Python, for the scikit-learn installed here.
+
+    With data it is a workflow: give it to mile_rl.sklearn.pipeline_workflow.
+
+    Example: python -m traces estimator 8353 8225119 > flow.py
+    """
+    from traces.estimator_code import code_of
+    from traces.estimators import fetch_estimator
+    from traces.openml_http import OFFICIAL, OpenmlApi
+
+    made = fetch_estimator(OpenmlApi(server or OFFICIAL, interval_ms=interval_ms), flow, setup)
+    code = code_of(made.estimator)
+    if as_json:
+        typer.echo(json.dumps({"code": code, "notes": list(made.notes)}, indent=2))
+        return
+    typer.echo("\n".join([f"# {note}" for note in made.notes] + [code]))
 
 
 @app.command("schema")

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from traces.errors import BadRow
+from traces.errors import BadRow, TraceError
 from traces.flows.flow import Flow, SetupValues, own_values, parse_flow
-from traces.openml_http import OpenmlApi, all_of, text_of
+from traces.openml_http import NoResult, OpenmlApi, all_of, text_of
 from traces.schema import Component
 from traces.values import scalar
 
@@ -81,12 +81,13 @@ def fetch_estimator(api: OpenmlApi, flow_id: int, setup_id: int) -> Built:
         BadRow: the flow is none of scikit-learn's, or cannot be carried over.
         TraceError: the server does not answer, or has no such flow or setup.
     """
-    flow = parse_flow(api.get(f"flow/{flow_id}"))
+    try:
+        flow, setup = parse_flow(api.get(f"flow/{flow_id}")), api.get(f"setup/{setup_id}")
+    except NoResult as error:
+        raise TraceError(f"{api.server} has nothing under {error}: check the ids asked for") from None
     values = {
-        (int(text_of(parameter, "flow_id")), text_of(parameter, "parameter_name")): text_of(
-            parameter, "value"
-        )
-        for parameter in all_of(api.get(f"setup/{setup_id}"), "parameter")
+        (int(text_of(one, "flow_id")), text_of(one, "parameter_name")): text_of(one, "value")
+        for one in all_of(setup, "parameter")
     }
     return estimator_of(flow, values)
 

@@ -66,6 +66,13 @@ class OpenmlServer:
         if words[0] == "flow":
             flow = self.flows.get(int(words[1]))
             return (200, flow.xml()) if flow else (412, error(180, "Unknown flow"))
+        if words[0] == "setup" and words[1] != "list":
+            setup = self.setups.get(int(words[1]))
+            if setup is None:
+                return 412, error(281, "Unknown setup")
+            return 200, self._setup(int(words[1])).replace("oml:setup>", "oml:setup_parameters>").replace(
+                "<oml:setup_parameters>", f"<oml:setup_parameters {OML}>"
+            )
         kind, options = words[0], words[2:]
         filters = dict(zip(options[::2], options[1::2]))
         start, limit = int(filters.get("offset", 0)), int(filters.get("limit", 10_000))

@@ -5,18 +5,21 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from openml_server import Flow
+from openml_server import Flow, OpenmlServer
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import AdaBoostClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import cross_validate as plainly
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from mile_rl.sklearn import cross_validate
+from mile_rl.sklearn import cross_validate, pipeline_workflow
+from traces.cli import main
 from traces.errors import BadRow
+from traces.estimator_code import code_of
 from traces.estimators import estimator_of, estimator_of_trace, fetch_estimator
 from traces.flows.flow import parse_flow
 from traces.flows.read import read_flow
@@ -160,6 +163,49 @@ def test_a_flow_and_a_setup_are_fetched_by_their_ids():
             )
 
     assert fetch_estimator(Server(), 8, 44).estimator["svc"].C == 31.0
+
+
+def test_the_command_prints_an_openml_flow_and_setup_as_code_that_becomes_a_workflow(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("OPENML_CACHE_DIR", str(tmp_path / "openml"))
+    monkeypatch.chdir(tmp_path)
+    values = {(6, "C"): "31.0", (2, "strategy"): '"median"', (2, "axis"): "0"}
+    with OpenmlServer([], [PIPE], {44: (8, values)}) as server:
+        asked = ["--server", server.url, "--interval-ms", "0"]
+        assert main(["estimator", "8", "44", *asked]) == 0
+        code = capsys.readouterr().out
+        assert main(["estimator", "8", "45", *asked]) == 1
+        assert main(["estimator", "9", "44", *asked]) == 1
+        assert capsys.readouterr().err.count("error: ") == 2
+    assert "# SimpleImputer has no axis in this release" in code
+    space = {}
+    exec(code, space)
+    made = space["estimator"]
+    assert (made["svc"].C, made["imp"].strategy) == (31.0, "median")
+    X, y = load_iris(return_X_y=True)
+    (tmp_path / ".mile").mkdir()
+    done = pipeline_workflow(made, X, y, name="flow8").using(quiet=True).run()
+    np.testing.assert_array_equal(done["test_score"], plainly(made, X, y)["test_score"])
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        Pipeline([("c", ColumnTransformer([("o", OneHotEncoder(), [0])])), ("b", AdaBoostClassifier(SVC()))]),
+        SimpleImputer(missing_values=np.nan, strategy="constant", fill_value=float("nan")),
+        StandardScaler(),
+    ],
+)
+def test_an_estimator_is_written_as_the_code_that_makes_it(estimator):
+    space = {}
+    exec(code_of(estimator, "made"), space)
+    assert repr(space["made"]) == repr(estimator)
+
+
+def test_what_has_no_code_is_refused_with_the_remedy():
+    with pytest.raises(BadRow, match="fetch_estimator"):
+        code_of(OneHotEncoder(dtype=np.int8))
 
 
 def test_a_mined_iteration_becomes_the_pipeline_that_it_came_from():
