@@ -22,7 +22,7 @@ from mile_rl.sklearn.sharing import Counts, Sharing
 from mile_rl.sklearn.shelf import Shelf
 from mile_rl.sklearn.signing import Signed, Signing
 from mile_rl.sklearn.steps import share, shareable, unshare
-from mile_rl.sklearn.tails import Given, Tail, given_by, suits, tail_of
+from mile_rl.sklearn.tails import Given, Tail, given_by, is_container, suits, tail_of
 from mile_rl.sklearn.tails import fit_and_score as fit_tail
 from mile_rl.workflows.digest import combine
 from mile_rl.workflows.digest import digest as digest_of
@@ -304,7 +304,7 @@ class Session:
         except MileError:
             whole = None
         tail, prefix = tail_of(estimator) if apart else None, b""
-        if tail is not None:
+        if tail is not None and any(map(is_container, estimator.named_steps.values())):
             try:
                 # The containers of the steps have parameters too, such as weights.
                 prefix = self.signing.value(estimator.steps[:-1]).digest

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from mile_rl.sklearn.contents import private
 from mile_rl.sklearn.rebind import rebound
+from mile_rl.workflows.encode import SCALARS
 
 
 class Tail(NamedTuple):
@@ -46,6 +47,14 @@ def tail_of(estimator: Any) -> Tail | None:
     return Tail(name, final)
 
 
+def is_container(step: Any) -> bool:
+    """Tell whether a step consists of others and has parameters of its own, such as weights or columns."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import FeatureUnion, Pipeline
+
+    return type(step) in (Pipeline, FeatureUnion, ColumnTransformer)
+
+
 def suits(tail: Tail, options: dict[str, Any]) -> bool:
     """Tell whether a task that is asked for in this way can be done by its tail alone, with the same result.
 
@@ -68,7 +77,6 @@ def suits(tail: Tail, options: dict[str, Any]) -> bool:
 
 def fit_and_score(tail: Tail, given: Given, X: Any, y: Any, options: dict[str, Any]) -> Any:
     """Do scikit-learn's ``_fit_and_score`` for the predictor alone, on private copies of what it is given."""
-    from sklearn.base import clone
     from sklearn.model_selection._validation import _fit_and_score
 
     copies = iter(
@@ -79,7 +87,20 @@ def fit_and_score(tail: Tail, given: Given, X: Any, y: Any, options: dict[str, A
     )
     run = rebound(_fit_and_score, _safe_split=lambda *_: next(copies))
     weights = {name.partition("__")[2]: value for name, value in (options.get("fit_params") or {}).items()}
-    return run(clone(tail.final), X, y, **{**options, "fit_params": weights})
+    return run(_unfitted(tail.final), X, y, **{**options, "fit_params": weights})
+
+
+def _unfitted(final: Any) -> Any:
+    """Return a clone of a predictor that nobody has fitted; quickly where it holds nothing but plain values."""
+    from sklearn.base import BaseEstimator, clone
+
+    kind, values = type(final), vars(final)
+    as_any = getattr(kind, "__sklearn_clone__", None) is BaseEstimator.__sklearn_clone__
+    if not as_any or not all(type(value) in SCALARS for value in values.values()):
+        return clone(final)
+    copied = object.__new__(kind)
+    copied.__dict__.update(values)
+    return copied
 
 
 def given_by(estimator: Any, X: Any, y: Any, options: dict[str, Any]) -> Given:

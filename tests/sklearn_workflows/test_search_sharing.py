@@ -10,6 +10,7 @@ import pytest
 from search_support import Calls, Counting, Drawing, X, Y, assert_same_results
 from sklearn import model_selection
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -45,6 +46,16 @@ def test_members_of_a_union_are_shared_one_by_one():
     union = FeatureUnion([("a", Counting()), ("b", Counting(2.0))])
     fitted(Pipeline([("u", union), ("c", SVC())]), {"u__a__factor": [1.0, 3.0], "c__C": [1, 2]})
     assert Calls.fits == 3 * FOLDS
+
+
+def test_columns_that_pass_through_tell_candidates_apart():
+    columns = [ColumnTransformer([("p", "passthrough", [number, number + 1])]) for number in range(3)]
+    pipe = Pipeline([("s", StandardScaler()), ("t", None), ("c", RidgeClassifier())])
+    grid = {"t": columns, "c__alpha": [0.1, 1.0, 10.0]}
+    found = fitted(pipe, grid)
+    plain = model_selection.GridSearchCV(pipe, grid, cv=FOLDS, refit=False).fit(X, Y)
+    assert_same_results(found.cv_results_, plain.cv_results_)
+    assert len(set(found.cv_results_["mean_test_score"])) > 1
 
 
 def test_what_draws_is_drawn_by_everybody():
