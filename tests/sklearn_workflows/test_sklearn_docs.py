@@ -20,6 +20,5 @@ def test_the_examples_run_and_count_what_the_text_counts(capsys, project):
     assert space["more"].counts_.tasks_computed == 12
     assert "12 of 36" in capsys.readouterr().out
     assert len(space["done"]["test_score"]) == 3
-    assert [each.record.workflow for each in Catalog.open(project / ".mile" / "catalog.db").iterations()] == [
-        "digits"
-    ]
+    recorded = Catalog.open(project / ".mile" / "catalog.db").iterations()
+    assert [one.record.workflow for one in recorded] == ["digits", "cross-validation", "cross-validation"]
