@@ -89,7 +89,10 @@ class Results:
             self._written = time.monotonic()
         if new:
             worth = Worth(node="tasks", output="scores", compute_ns=0, made_ns=made_ns, stage="evaluate")
-            self._shelf.offer(self._shelf.free_slot(self._name), new, worth)
+            if not self._shelf.offer(self._shelf.free_slot(self._name), new, worth):
+                with self._lock:
+                    # Not worth it yet, or no time may be spent on writing now: perhaps with what comes.
+                    self._new, self._new_ns = {**new, **self._new}, self._new_ns + made_ns
 
 
 def _finite(scores: Any) -> bool:

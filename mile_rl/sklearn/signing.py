@@ -45,6 +45,8 @@ class Signing:
         self._lock = threading.Lock()
         self._reach = Reach()
         self._plain: dict[Any, Signed] = {}
+        # By identity, with what is identified: it may have no hash.
+        self._codes: dict[tuple[int, ...], tuple[tuple[Any, ...], list[bytes], bool]] = {}
         versions = Versions()
         packages = [f"{name} {versions.of(name)}" for name in ("sklearn", "numpy", "scipy")]
         self.surroundings = combine("around", "\0".join((*packages, PYTHON)).encode())
@@ -84,11 +86,19 @@ class Signing:
         encoder.write(value)
         if not encoder.refs:
             return Signed(combine("value", encoder.out), False)
+        code, own = self._code(tuple(encoder.refs))
+        return Signed(combine("value", encoder.out, *code), own)
+
+    def _code(self, refs: tuple[Any, ...]) -> tuple[list[bytes], bool]:
+        """Return the digests of some code and of the packages in it, and whether any is the person's own."""
+        key = tuple(map(id, refs))
         with self._lock:
-            reach = self._reach
-            finals = [reach.final(reach.code(ref, _WHERE)) for ref in encoder.refs]
-            signature = combine("value", encoder.out, *finals, *reach.package_parts(encoder.refs))
-        return Signed(signature, any(map(_is_own, encoder.refs)))
+            known = self._codes.get(key)
+            if known is None:
+                finals = [self._reach.final(self._reach.code(ref, _WHERE)) for ref in refs]
+                parts = [*finals, *self._reach.package_parts(refs)]
+                known = self._codes[key] = (refs, parts, any(map(_is_own, refs)))
+            return known[1:]
 
     @staticmethod
     def still(step: Any, kind: type, signed: Signed) -> bool:
