@@ -135,7 +135,7 @@ class Expected:
         size = words.size(candidate.size_bytes)
         if not self.view.outlook.scenarios:
             return f"{words.comparison(candidate)}, {size}"
-        value_ns, reuse = float(appraised.value_ns[-1]), float(appraised.reuse[-1])
+        value_ns, reuse = float(appraised.savings.value_ns[-1]), float(appraised.savings.reuse[-1])
         return (
             f"{words.chance(reuse)} to be used next time, it saves {words.duration(value_ns)} then on average "
             f"and {words.duration(worth_ns)} in the long run, for {size}"
