@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mile_rl.policies.outlook import Outlook
-from mile_rl.policies.questions import Answers, answer, bits
+from mile_rl.policies.questions import Answers, answer
 from mile_rl.policies.replan import Graph
 from mile_rl.policies.value import Bools, Floats, Rows
+from mile_rl.policies.walk import bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -79,7 +79,9 @@ def test_many_questions_at_once_are_answered_as_each_by_itself(seed):
     offered = rng.random((count, outputs)) < rng.random()
     requested = rng.random((count, outputs)) < rng.choice([0.05, 0.3])
     graph = Graph.of(*graph_of(outlook))
-    asked = answer(graph, outlook.compute_ns, load_ns, list(enumerate(masks(requested))), masks(offered), count)
+    asked = answer(
+        graph, outlook.compute_ns, load_ns, list(enumerate(masks(requested))), masks(offered), count
+    )
     for question in range(count):
         load = np.where(offered[question], load_ns, -1.0)
         loaded = np.zeros(outputs, dtype=np.bool_)
@@ -88,7 +90,10 @@ def test_many_questions_at_once_are_answered_as_each_by_itself(seed):
         loads = [of >> question & 1 for of in (asked.loaded.get(output, 0) for output in range(outputs))]
         assert not np.any(np.array(loads, dtype=np.bool_) & ~offered[question])
         # With nothing but what it says it loads, it is as cheap.
-        assert replan(outlook.compute_ns, np.where(loads, load_ns, -1.0), *arguments[2:]) == asked.cost_ns[question]
+        assert (
+            replan(outlook.compute_ns, np.where(loads, load_ns, -1.0), *arguments[2:])
+            == asked.cost_ns[question]
+        )
 
 
 def masks(flags):
@@ -132,7 +137,7 @@ def test_the_candidate_alone_is_valued_as_among_all(seed):
 @given(seed=SEEDS)
 def test_several_victims_are_worth_what_losing_them_together_costs(seed):
     rng, outlook, load_ns, place = drawn(seed)
-    value, survival, _, cost = appraised(outlook, load_ns, place)
+    value, survival, *_ = appraised(outlook, load_ns, place)
     rows = len(place)
     worth, weight = np.zeros(rows), np.zeros(rows)
     # Without stop, persistence and background, worth is value: what several are worth is then exact.
@@ -227,7 +232,7 @@ class TestByHand:
     def test_two_that_stand_in_for_each_other_are_worth_more_together(self):
         outlook, load_ns = self.outlook((EDIT, (2,), 1.0)), np.array([MS, 6.0 * S, MS])
         place = np.array([0, 1, -1])
-        value, _, _, cost = appraised(outlook, load_ns, place)
+        value, *_ = appraised(outlook, load_ns, place)
         # Clean from read takes 5 s and 1 ms, loading it 6 s: so clean is not missed, and read by 1 s only.
         assert value.tolist() == [6 * S - 5 * S - MS, 0, 0]
         victims = np.array([True, True, False])
