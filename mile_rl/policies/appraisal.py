@@ -114,7 +114,6 @@ class View:
         return float(self.depth[node]), bool(self.outlook.seen[node]), int(self.takers[output])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Appraisal:
     """What a decision stands on. Rows are the artifacts kept, by (``kept_at``, signature), then the candidate.
 
@@ -127,12 +126,20 @@ class Appraisal:
         place: int64[r], where each is in the outlook, -1 for nowhere.
     """
 
-    rows: tuple[Kept, ...]
-    savings: Savings
-    worth_ns: Floats
-    weight: Floats
-    size_bytes: Rows
-    place: Rows
+    __slots__ = ("place", "rows", "savings", "size_bytes", "weight", "worth_ns")
+
+    def __init__(
+        self,
+        *,
+        rows: tuple[Kept, ...],
+        savings: Savings,
+        worth_ns: Floats,
+        weight: Floats,
+        size_bytes: Rows,
+        place: Rows,
+    ) -> None:
+        self.rows, self.savings, self.worth_ns = rows, savings, worth_ns
+        self.weight, self.size_bytes, self.place = weight, size_bytes, place
 
 
 def appraisal(
@@ -174,13 +181,12 @@ def appraisal(
         savings.value_ns,
         savings.survival,
         np.array([each.saving_ns for each in everyone], dtype=np.float64),
-        np.array([*(max(0, iteration - each.last_used) for each in rows), 0], dtype=np.float64),
+        np.array([*(settings.decay ** max(0, iteration - each.last_used) for each in rows), 1.0]),
         np.array([*(multipliers.get(each.signature, 1.0) for each in rows), 1.0], dtype=np.float64),
         outlook.stop,
         settings.discount,
         settings.least_end,
         settings.background if outlook.scenarios else settings.blind,
-        settings.decay,
         worth_ns,
         weight,
     )
@@ -208,7 +214,6 @@ def _loads(outlook: Outlook, place: Rows, rows: Sequence[Kept | Candidate]) -> F
     return load_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Room:
     """Whom the candidate would displace.
 
@@ -219,10 +224,10 @@ class Room:
         displaced_ns: what they are worth together.
     """
 
-    enough: bool
-    mask: Bools
-    victims: tuple[Kept, ...]
-    displaced_ns: float
+    __slots__ = ("displaced_ns", "enough", "mask", "victims")
+
+    def __init__(self, *, enough: bool, mask: Bools, victims: tuple[Kept, ...], displaced_ns: float) -> None:
+        self.enough, self.mask, self.victims, self.displaced_ns = enough, mask, victims, displaced_ns
 
 
 def room_for(

@@ -9,7 +9,6 @@ stays undecided here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,6 @@ MOST_SPLITS = 4
 """So often what is undecided is followed both ways, before each question is asked by itself."""
 
 
-@dataclass(slots=True, kw_only=True)
 class Answers:
     """What iterations cost at least.
 
@@ -32,8 +30,10 @@ class Answers:
         loaded: output -> the questions in whose plan it is loaded, where there are any.
     """
 
-    cost_ns: Floats
-    loaded: dict[int, int]
+    __slots__ = ("cost_ns", "loaded")
+
+    def __init__(self, *, cost_ns: Floats, loaded: dict[int, int]) -> None:
+        self.cost_ns, self.loaded = cost_ns, loaded
 
 
 def answer(

@@ -11,14 +11,13 @@ The same minimum as ``mile_rl.planner.solve`` (a test compares them), without pl
    algorithm decides.
 
 Many questions about one graph are asked together (:mod:`mile_rl.policies.questions`); what the first three steps
-leave undecided there is asked here.
+leave undecided there is asked here. (Plain classes: a first decision in a process pays for making dataclasses.)
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -34,7 +33,6 @@ MOST_ENDS = 8
 """So many ways are followed to their ends before Dinic's algorithm is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
     """What takes what; nodes in topological order.
 
@@ -44,9 +42,10 @@ class Graph:
         outputs: of each node, the outputs that it yields.
     """
 
-    node_of: list[int]
-    takes: list[list[int]]
-    outputs: list[list[int]]
+    __slots__ = ("node_of", "outputs", "takes")
+
+    def __init__(self, *, node_of: list[int], takes: list[list[int]], outputs: list[list[int]]) -> None:
+        self.node_of, self.takes, self.outputs = node_of, takes, outputs
 
     @classmethod
     def of(cls, output_node: Indices, take_ptr: Indices, take_output: Indices) -> Graph:
@@ -65,14 +64,13 @@ class Graph:
         return cls(node_of=node_of, takes=takes, outputs=outputs)
 
 
-@dataclass(slots=True)
 class _Way:
     """Where walking up has come to: what is computed, what is wanted, and what the rest costs by its nodes."""
 
-    wanted: set[int]
-    forced: set[int]
-    edge: dict[int, float]
-    cost: float
+    __slots__ = ("cost", "edge", "forced", "wanted")
+
+    def __init__(self, wanted: set[int], forced: set[int], edge: dict[int, float], cost: float) -> None:
+        self.wanted, self.forced, self.edge, self.cost = wanted, forced, edge, cost
 
 
 def least_cost(

@@ -6,7 +6,6 @@ Rows are the artifacts kept, in the order of (``kept_at``, ``signature``), and a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,6 @@ from mile_rl.policies.value import Bools, Floats, Rows
 from mile_rl.policies.walk import bits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Savings:
     """What having each artifact saves in the next iteration.
 
@@ -31,10 +29,10 @@ class Savings:
             the scenarios in which it is not valid.
     """
 
-    value_ns: Floats
-    survival: Floats
-    reuse: Floats
-    cost_ns: Floats
+    __slots__ = ("cost_ns", "reuse", "survival", "value_ns")
+
+    def __init__(self, *, value_ns: Floats, survival: Floats, reuse: Floats, cost_ns: Floats) -> None:
+        self.value_ns, self.survival, self.reuse, self.cost_ns = value_ns, survival, reuse, cost_ns
 
 
 class Scenarios:

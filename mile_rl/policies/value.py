@@ -72,19 +72,18 @@ def worths(
     value_ns: Floats,
     survival: Floats,
     saving_ns: Floats,
-    age: Floats,
+    fading: Floats,
     multiplier: Floats,
     stop: float,
     discount: float,
     least_end: float,
     background: float,
-    decay: float,
     worth_ns: Floats,
     weight: Floats,
 ) -> None:
     """Compute what each row is worth over the rest of the session.
 
-    worth = multiplier x ((1 - stop) x value / (1 - gamma x survival) + background x decay^age x saving),
+    worth = multiplier x ((1 - stop) x value / (1 - gamma x survival) + background x fading x saving),
     gamma = (1 - stop) x discount: it goes on saving what it saves next time until it is invalidated or the
     person stops; beyond that, what is in no scenario may come up again, the less the older it is.
 
@@ -92,13 +91,12 @@ def worths(
         value_ns: float64[r].
         survival: float64[r].
         saving_ns: float64[r], what one reuse saves: recreation - load.
-        age: float64[r], iterations since it was last used; 0 for the candidate.
+        fading: float64[r], decay^(iterations since it was last used); 1 for the candidate.
         multiplier: float64[r], 1 unless a network says otherwise.
         stop: probability that there is no next iteration.
         discount: of a later iteration, 0..1.
         least_end: the least that 1 - gamma x survival is taken to be, so that nothing is worth for ever.
         background: weight of the second term.
-        decay: of the second term with every iteration, 0..1.
         worth_ns: float64[r], overwritten.
         weight: float64[r], overwritten: what a nanosecond of value is worth, multiplier included.
     """
@@ -106,7 +104,7 @@ def worths(
     for r in range(value_ns.shape[0]):
         end = max(1.0 - gamma * survival[r], least_end)
         weight[r] = multiplier[r] * (1.0 - stop) / end
-        unknown_ns = background * decay ** age[r] * saving_ns[r]
+        unknown_ns = background * fading[r] * saving_ns[r]
         worth_ns[r] = weight[r] * value_ns[r] + multiplier[r] * unknown_ns
 
 
@@ -129,10 +127,11 @@ def choose_victims(missing_bytes: int, size_bytes: Rows, worth_ns: Floats, victi
     victims[:] = False
     rows = size_bytes.shape[0]
     density = worth_ns / np.maximum(size_bytes, 1)
-    order = np.argsort(density[: rows - 1], kind="mergesort")
+    lower = np.flatnonzero(density[: rows - 1] < density[rows - 1])
+    order = lower[np.argsort(density[lower], kind="mergesort")]
     taken = 0
     for r in order:
-        if missing_bytes <= 0 or density[r] >= density[rows - 1]:
+        if missing_bytes <= 0:
             break
         victims[r] = True
         missing_bytes -= size_bytes[r]

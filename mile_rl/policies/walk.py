@@ -6,7 +6,6 @@ Questions are the bits of integers; see :mod:`mile_rl.policies.questions`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +15,13 @@ from mile_rl.policies.replan import Graph
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(slots=True)
 class Further:
     """What is computed and wanted besides, where a node is computed that could be loaded: by node, by output."""
 
-    computed: dict[int, int]
-    wanted: dict[int, int]
+    __slots__ = ("computed", "wanted")
+
+    def __init__(self, computed: dict[int, int], wanted: dict[int, int]) -> None:
+        self.computed, self.wanted = computed, wanted
 
 
 class Walk:

@@ -142,7 +142,7 @@ def test_several_victims_are_worth_what_losing_them_together_costs(seed):
     worth, weight = np.zeros(rows), np.zeros(rows)
     # Without stop, persistence and background, worth is value: what several are worth is then exact.
     nothing = np.zeros(rows)
-    worths(value, survival, nothing, nothing, np.ones(rows), 0.0, 0.0, 1.0, 0.0, 1.0, worth, weight)
+    worths(value, survival, nothing, np.ones(rows), np.ones(rows), 0.0, 0.0, 1.0, 0.0, worth, weight)
     np.testing.assert_allclose(worth, value)
     victims = rng.random(rows) < 0.5
     victims[-1] = False
@@ -243,13 +243,13 @@ class TestByHand:
 
     def test_worth_goes_on_until_the_edit_or_the_end(self):
         value, survival = np.array([1e9, 1e9, 0.0]), np.array([0.5, 1.0, 0.0])
-        saving, age, multiplier = (
+        saving, fading, multiplier = (
             np.array([2e9, 2e9, 2e9]),
-            np.array([0.0, 1.0, 2.0]),
+            np.array([1.0, 0.5, 0.25]),
             np.array([1.0, 1.0, 3.0]),
         )
         worth, weight = np.zeros(3), np.zeros(3)
-        worths(value, survival, saving, age, multiplier, 0.2, 1.0, 0.25, 0.1, 0.5, worth, weight)
+        worths(value, survival, saving, fading, multiplier, 0.2, 1.0, 0.25, 0.1, worth, weight)
         # 0.8 x 1 s / (1 - 0.8 x 0.5) + 0.1 x 2 s; the second would last 1 / 0.2, but 1 / 0.25 is the most.
         np.testing.assert_allclose(worth, [0.8e9 / 0.6 + 0.2e9, 0.8e9 / 0.25 + 0.1e9, 3 * 0.05e9])
         np.testing.assert_allclose(weight, [0.8 / 0.6, 0.8 / 0.25, 3 * 0.8])
