@@ -40,7 +40,7 @@ class Settings:
     """
 
     budget: int | str = "10GB"
-    policy: str = "gdsf"
+    policy: str = "expected"
     executor: str = "threads"
     jobs: int = 1
     store: str = ""

@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ from policy_contract import artifact, candidate
 
 from mile_rl.errors import SettingsError
 from mile_rl.policies import Budget, Decision, Guard, Ledger, Terms, make_policy
+from mile_rl.policies.guard import settled_ns
 
 MS = 1_000_000
 WIDE = Budget(total_bytes=10**15, used_bytes=0)
@@ -288,3 +290,31 @@ def test_what_is_left_is_never_negative(changes):
         assert ledger.left_ns(Terms()) >= 0
         ledger.saved_ns -= by
         assert ledger.left_ns(Terms()) >= 0
+
+
+class Ahead(Eager):
+    """The same, but it has to look ahead."""
+
+    needs_outlook = True
+
+
+@pytest.mark.parametrize(("recreation_ms", "asked"), [(19, 0), (20, 1), (149, 1)])
+def test_what_is_quickly_made_again_is_settled_without_looking_ahead(recreation_ms, asked):
+    guard = guard_after(computed_ns=10_000 * MS, policy=Ahead())
+    small = candidate(recreation_ns=recreation_ms * MS, load_ns=MS, write_ns=MS)
+    assert guard.admit(small, (), WIDE).keep
+    assert guard.policy.asked == asked
+
+
+def test_a_process_that_has_not_looked_ahead_yet_does_so_for_more_than_150_ms_only(monkeypatch):
+    import mile_rl.policies.appraisal  # noqa: F401
+
+    assert settled_ns() == 20 * MS
+    monkeypatch.delitem(sys.modules, "mile_rl.policies.appraisal")
+    assert settled_ns() == 150 * MS
+    guard = Guard(Ahead(), settled_ns=settled_ns())
+    guard.begin_run()
+    guard.computed(10_000 * MS)
+    for recreation_ms, asked in ((149, 0), (150, 1)):
+        guard.admit(candidate(recreation_ns=recreation_ms * MS, load_ns=MS, write_ns=MS), (), WIDE)
+        assert guard.policy.asked == asked
