@@ -46,7 +46,7 @@ class Settings:
     store: str = ""
     catalog: str = ""
     write_share: float = 0.5
-    write_fraction: float = 0.04
+    write_fraction: float = 0.018
     write_allowance_ms: float = 1.0
     mlflow: str = ""
 
