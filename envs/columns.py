@@ -51,8 +51,9 @@ BY_NAME, BY_OPERATOR = range(2)
 COMPUTE, LOOKED = range(2)
 # out_f, float64[e, ., m + 1]: of artifacts, and by rows (kept, then the candidate) what they are worth.
 LOAD_NS, RECREATION_NS, MULTIPLIER, LOADED_NS, VALUE, SURVIVAL, REUSE, WORTH, WEIGHT = range(9)
-# out_i, int32[e, ., m + 1]: whether it is kept, whether the plan loads it, the rows kept, and uses.
-HELD, LOADED, ROWS, RECORD_USED, LAST_USED, TAKERS = range(6)
+# out_i, int32[e, ., m + 1]: whether it is kept, whether the plan loads it, the rows kept, uses, and in which
+# scenarios it is valid, a bit for each.
+HELD, LOADED, ROWS, RECORD_USED, LAST_USED, TAKERS, ALIVE = range(7)
 # scene_f, float64[e, ., s].
 CHANCE, COST = range(2)
 # channel, float64[e, ., 2, codecs].
@@ -67,7 +68,7 @@ EDGE, EXTRA = range(2)
 # out_w, int32[., m + 1].
 WANTED, OFFERS, CHOSEN, ROW_OF, LOCAL, MORE, NEAR = range(7)
 # row_x, float64[., m + 1].
-SAVING, AGE, TIMES, RANKED = range(4)
+SAVING, FADING, TIMES, RANKED = range(4)
 # firsts of the pack.
 NODE0, OUT0, TURN0 = range(3)
 # nodes of the pack.
@@ -80,3 +81,6 @@ VERSION_PTR, REQUEST_PTR, LOOK_PTR, SCENARIO_PTR = range(4)
 SCENARIO_KIND, SCENARIO_TURN, ROOT_PTR = range(3)
 # Ways through a channel, and what chance is for.
 READS, WRITES = range(2)
+# Behind the ten constants stand the powers of the decay, so many of them.
+FADES = 10
+MOST_FADES = 128

@@ -22,13 +22,18 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 SOURCES: Final = tuple(
     ROOT / name
     for name in (
+        "envs/channels.py",
         "envs/columns.py",
         "envs/compiled.py",
+        "envs/deciding.py",
         "envs/foreseeing.py",
         "envs/kernel.py",
         "envs/mincut.py",
         "envs/noise.py",
+        "envs/observing.py",
+        "envs/planning.py",
         "envs/tables.py",
+        "envs/turns.py",
         "envs/valuing.py",
         "mile_rl/engine/keeper.py",
         "mile_rl/planner/channel.py",
@@ -65,6 +70,14 @@ def bare(function: Callable[..., Any]) -> Any:
     It does not count references: with two dozen arrays handed on by every call, a third of the time went there.
     """
     return _compiled(function, counting=False)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """As :func:`bare`, for a function that becomes part of its callers.
+
+    Every other call hands some thirty arrays over, two kilobytes in all, which takes as long as a short function.
+    """
+    return numba.njit(inline="always", _nrt=False)(function)
 
 
 def _compiled(function: Callable[..., Any], *, counting: bool) -> Any:

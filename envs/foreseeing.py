@@ -33,9 +33,8 @@ class Foreseen(NamedTuple):
     """The outlooks of all iterations of a bank; pointers are by iteration, one longer.
 
     Args:
-        out_ptr: int64[t + 1], where an iteration's outputs begin in ``takers``.
-        alive_ptr: int64[t + 1], where its outputs x scenarios begin in ``alive``.
-        alive: bool[.], row by row.
+        out_ptr: int64[t + 1], where an iteration's outputs begin in ``alive`` and ``takers``.
+        alive: int32[.], the scenarios in which each output is valid, a bit for each.
         chance: float64[s].
         sums: float64[t, 2]: the chances of a re-run and of a return.
         edits: float64[., 3], by node of the outlook: own edit, lineage edit, depth.
@@ -43,7 +42,6 @@ class Foreseen(NamedTuple):
     """
 
     out_ptr: Array
-    alive_ptr: Array
     alive: Array
     chance: Array
     sums: Array
@@ -59,12 +57,11 @@ def foresee_all(pack: Any, return_weight: float) -> Foreseen:
         return_weight: of ``ExpectedSettings``.
     """
     turns = pack.stop.shape[0]
-    out_ptr, alive_ptr = np.zeros(turns + 1, dtype=np.int64), np.zeros(turns + 1, dtype=np.int64)
-    _measure(pack, out_ptr, alive_ptr)
+    out_ptr = np.zeros(turns + 1, dtype=np.int64)
+    _measure(pack, out_ptr)
     found = Foreseen(
         out_ptr=out_ptr,
-        alive_ptr=alive_ptr,
-        alive=np.zeros(alive_ptr[-1], dtype=np.bool_),
+        alive=np.zeros(out_ptr[-1], dtype=np.int32),
         chance=np.zeros(pack.scenario_p.shape[0]),
         sums=np.zeros((turns, 2)),
         edits=np.zeros((int(pack.turns[-1, LOOK_PTR] - pack.turns[0, LOOK_PTR]), 3)),
@@ -76,15 +73,13 @@ def foresee_all(pack: Any, return_weight: float) -> Foreseen:
 
 
 @compiled
-def _measure(pack, out_ptr, alive_ptr):
+def _measure(pack, out_ptr):
     for turn in range(pack.stop.shape[0]):
         outputs = 0
         for v in range(pack.turns[turn, LOOK_PTR], pack.turns[turn + 1, LOOK_PTR]):
             g = pack.items[v]
             outputs += pack.nodes[g + 1, OUT_PTR] - pack.nodes[g, OUT_PTR]
-        scenarios = pack.turns[turn + 1, SCENARIO_PTR] - pack.turns[turn, SCENARIO_PTR]
         out_ptr[turn + 1] = out_ptr[turn] + outputs
-        alive_ptr[turn + 1] = alive_ptr[turn] + outputs * scenarios
 
 
 @compiled
@@ -143,7 +138,8 @@ def _fill(pack, found, return_weight, local, local_node):
             elif kind[j] == A_RETURN:
                 found.sums[turn, 1] += chance[j]
             for at in range(outputs):
-                found.alive[found.alive_ptr[turn] + at * scenarios + j] = alive[j, at]
+                if alive[j, at]:
+                    found.alive[found.out_ptr[turn] + at] |= 1 << j
         base = start - pack.turns[0, LOOK_PTR]
         for i in range(nodes):
             found.edits[base + i, 0] = own[i]

@@ -51,7 +51,6 @@ class State(NamedTuple):
     out_i: Array
     scene_f: Array
     channel: Array
-    alive: Array  # bool[e, m, s], which outputs are valid in each scenario
     marks: Array  # scratch, shared, from here on
     node_w: Array
     node_x: Array
@@ -141,10 +140,9 @@ def new_state(bank: Bank, episodes: int) -> State:
         name_f=np.zeros((e, columns.BY_OPERATOR + 1, names)),
         node_i=np.zeros((e, columns.LOOKED + 1, n), dtype=np.int32),
         out_f=np.zeros((e, columns.WEIGHT + 1, m + 1)),
-        out_i=np.zeros((e, columns.TAKERS + 1, m + 1), dtype=np.int32),
+        out_i=np.zeros((e, columns.ALIVE + 1, m + 1), dtype=np.int32),
         scene_f=np.zeros((e, columns.COST + 1, s)),
         channel=np.zeros((e, columns.SAMPLES + 1, 2, len(CODECS))),
-        alive=np.zeros((e, m, s), dtype=np.bool_),
         marks=np.zeros(columns.ADDED + 1, dtype=np.int64),
         node_w=np.zeros((columns.STACK + 1, n), dtype=np.int32),
         node_x=np.zeros((columns.EXTRA + 1, n)),
@@ -158,7 +156,7 @@ def new_state(bank: Bank, episodes: int) -> State:
 
 
 def constants(settings: ExpectedSettings = UNTUNED, terms: Terms | None = None) -> Array:
-    """Return the policy's and the guard's constants, float64[10], as the kernel reads them."""
+    """Return the policy's and the guard's constants and the powers of the decay, as the kernel reads them."""
     terms = terms or Terms()
     return np.array(
         [
@@ -172,6 +170,7 @@ def constants(settings: ExpectedSettings = UNTUNED, terms: Terms | None = None) 
             terms.share,
             terms.fraction,
             terms.allowance_ns,
+            *(settings.decay**age for age in range(columns.MOST_FADES)),
         ],
         dtype=np.float64,
     )

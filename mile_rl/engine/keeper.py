@@ -14,7 +14,6 @@ from mile_rl.engine.foresight_run import Lookout
 from mile_rl.engine.running import MISSING
 from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
-from mile_rl.policies.guard import SETTLED_NS
 from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
 from mile_rl.store.results import PutResult
@@ -258,7 +257,7 @@ class IterationKeeper:
         begun_ns = self._clock_ns()
         self._decisions += 1
         try:
-            if self._lookout.wanted and made_ns >= SETTLED_NS:
+            if self._lookout.wanted and made_ns >= prepared.guard.settled_ns:
                 self._lookout.ready(self._spare_ns(), self.signatures)
             candidate = self._candidate(output, signature, size_bytes, made_ns, load_ns, write_ns)
             return self._ask(output, candidate, fate)
@@ -317,11 +316,13 @@ class IterationKeeper:
 
     def _recreation_ns(self, output: Output, made_ns: int) -> int:
         """Return the exact recreation time, or while deciding takes too long the way it was made this time."""
-        if not self._prepared.layout.anything_kept or (self._lookout.wanted and made_ns < SETTLED_NS):
+        prepared = self._prepared
+        quick = self._lookout.wanted and made_ns < prepared.guard.settled_ns
+        if quick or not prepared.layout.anything_kept:
             return made_ns
         if self._deciding_ns > DECIDING_NS + sum(self.elapsed_ns.values()) * DECIDING_SHARE:
             return made_ns
-        return min(made_ns, self._prepared.layout.recreation_ns(output))
+        return min(made_ns, prepared.layout.recreation_ns(output))
 
     def _evict(self, signatures: Collection[str]) -> None:
         if not signatures:

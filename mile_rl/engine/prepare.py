@@ -16,7 +16,7 @@ from mile_rl.engine.project import Project
 from mile_rl.planner import Channel, Costs
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Candidate, Kept
-from mile_rl.policies.guard import Guard
+from mile_rl.policies.guard import Guard, settled_ns
 from mile_rl.policies.ledger import Terms
 from mile_rl.policies.registry import make_policy
 from mile_rl.store.catalog import Catalog
@@ -181,7 +181,7 @@ def prepare(
         fraction=settings.write_fraction,
         allowance_ns=int(settings.write_allowance_ms * 1e6),
     )
-    guard = Guard(make_policy(settings.policy), terms=terms)
+    guard = Guard(make_policy(settings.policy), terms=terms, settled_ns=settled_ns())
     opening = Opening(project)
     try:
         dag = flow.capture(*args, **kwargs)

@@ -40,13 +40,13 @@ class Settings:
     """
 
     budget: int | str = "10GB"
-    policy: str = "gdsf"
+    policy: str = "expected"
     executor: str = "threads"
     jobs: int = 1
     store: str = ""
     catalog: str = ""
     write_share: float = 0.5
-    write_fraction: float = 0.04
+    write_fraction: float = 0.018
     write_allowance_ms: float = 1.0
     mlflow: str = ""
 

@@ -13,15 +13,13 @@ from mile_rl.errors import SettingsError
 from mile_rl.policies import observation
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.outlook import NOTHING, RETURN, Outlook
-from mile_rl.policies.replan import Replanner
+from mile_rl.policies.savings import Savings, Scenarios
 from mile_rl.policies.value import (
     Bools,
     Floats,
     Rows,
-    appraise,
     chances,
     choose_victims,
-    displaced_worth,
     worths,
 )
 from mile_rl.workflows.edits import STAGES
@@ -81,15 +79,15 @@ class View:
         "nothing",
         "outlook",
         "own_edit",
-        "replan",
         "returning",
+        "scenarios",
         "takers",
     )
 
     def __init__(self, outlook: Outlook, settings: ExpectedSettings) -> None:
         self.outlook = outlook
-        self.replan = Replanner()
         self.chance = chances(outlook.p, outlook.kind, RETURN, settings.return_weight)
+        self.scenarios = Scenarios(outlook, self.chance)
         self.nothing = float(self.chance[outlook.kind == NOTHING].sum())
         self.returning = float(self.chance[outlook.kind == RETURN].sum())
         self.own_edit, self.lineage_edit, self.depth, self.takers = observation.surroundings(
@@ -116,31 +114,32 @@ class View:
         return float(self.depth[node]), bool(self.outlook.seen[node]), int(self.takers[output])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Appraisal:
     """What a decision stands on. Rows are the artifacts kept, by (``kept_at``, signature), then the candidate.
 
     Args:
         rows: the artifacts kept; empty where there is room for the candidate and only it was to be valued.
-        value_ns: float64[r], what each saves in the next iteration.
-        survival: float64[r], the probability that it is valid then.
-        reuse: float64[r], the probability that it makes it faster.
+        savings: what each saves in the next iteration.
         worth_ns: float64[r], what it saves over the rest of the session.
         weight: float64[r], what a nanosecond of value is worth.
         size_bytes: int64[r].
-        cost_ns: float64[s], what the next iteration will take in each scenario.
         place: int64[r], where each is in the outlook, -1 for nowhere.
     """
 
-    rows: tuple[Kept, ...]
-    value_ns: Floats
-    survival: Floats
-    reuse: Floats
-    worth_ns: Floats
-    weight: Floats
-    size_bytes: Rows
-    cost_ns: Floats
-    place: Rows
+    __slots__ = ("place", "rows", "savings", "size_bytes", "weight", "worth_ns")
+
+    def __init__(
+        self,
+        *,
+        rows: tuple[Kept, ...],
+        savings: Savings,
+        worth_ns: Floats,
+        weight: Floats,
+        size_bytes: Rows,
+        place: Rows,
+    ) -> None:
+        self.rows, self.savings, self.worth_ns = rows, savings, worth_ns
+        self.weight, self.size_bytes, self.place = weight, size_bytes, place
 
 
 def appraisal(
@@ -176,65 +175,34 @@ def appraisal(
     everyone: tuple[Kept | Candidate, ...] = (*rows, candidate)
     count = len(everyone)
     place = np.array([position.get(each.signature, -1) for each in everyone], dtype=np.int64)
-    value_ns, survival, reuse, worth_ns, weight = (np.zeros(count) for _ in range(5))
-    cost_ns = np.zeros(outlook.scenarios)
-    _appraise(view, place, everyone, full, value_ns, survival, reuse, cost_ns)
+    worth_ns, weight = np.zeros(count), np.zeros(count)
+    savings = view.scenarios.savings(_loads(outlook, place, everyone), place, everything=full)
     worths(
-        value_ns,
-        survival,
+        savings.value_ns,
+        savings.survival,
         np.array([each.saving_ns for each in everyone], dtype=np.float64),
-        np.array([*(max(0, iteration - each.last_used) for each in rows), 0], dtype=np.float64),
+        np.array([*(settings.decay ** max(0, iteration - each.last_used) for each in rows), 1.0]),
         np.array([*(multipliers.get(each.signature, 1.0) for each in rows), 1.0], dtype=np.float64),
         outlook.stop,
         settings.discount,
         settings.least_end,
         settings.background if outlook.scenarios else settings.blind,
-        settings.decay,
         worth_ns,
         weight,
     )
+    part = slice(None) if full else slice(-1, None)
     return Appraisal(
         rows=tuple(rows) if full else (),
-        value_ns=value_ns if full else value_ns[-1:],
-        survival=survival if full else survival[-1:],
-        reuse=reuse if full else reuse[-1:],
-        worth_ns=worth_ns if full else worth_ns[-1:],
-        weight=weight if full else weight[-1:],
-        size_bytes=np.array(
-            [each.size_bytes for each in (*(rows if full else ()), candidate)], dtype=np.int64
+        savings=Savings(
+            value_ns=savings.value_ns[part],
+            survival=savings.survival[part],
+            reuse=savings.reuse[part],
+            cost_ns=savings.cost_ns,
         ),
-        cost_ns=cost_ns,
-        place=place if full else place[-1:],
-    )
-
-
-def _appraise(
-    view: View,
-    place: Rows,
-    rows: Sequence[Kept | Candidate],
-    everything: bool,
-    value_ns: Floats,
-    survival: Floats,
-    reuse: Floats,
-    cost_ns: Floats,
-) -> None:
-    outlook = view.outlook
-    appraise(
-        view.replan,
-        outlook.compute_ns,
-        _loads(outlook, place, rows),
-        outlook.output_node,
-        outlook.take_ptr,
-        outlook.take_output,
-        view.chance,
-        outlook.alive,
-        outlook.requested,
-        place,
-        everything,
-        value_ns,
-        survival,
-        reuse,
-        cost_ns,
+        worth_ns=worth_ns[part],
+        weight=weight[part],
+        size_bytes=np.array([each.size_bytes for each in everyone[part]], dtype=np.int64),
+        place=place[part],
     )
 
 
@@ -246,7 +214,6 @@ def _loads(outlook: Outlook, place: Rows, rows: Sequence[Kept | Candidate]) -> F
     return load_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Room:
     """Whom the candidate would displace.
 
@@ -257,10 +224,10 @@ class Room:
         displaced_ns: what they are worth together.
     """
 
-    enough: bool
-    mask: Bools
-    victims: tuple[Kept, ...]
-    displaced_ns: float
+    __slots__ = ("displaced_ns", "enough", "mask", "victims")
+
+    def __init__(self, *, enough: bool, mask: Bools, victims: tuple[Kept, ...], displaced_ns: float) -> None:
+        self.enough, self.mask, self.victims, self.displaced_ns = enough, mask, victims, displaced_ns
 
 
 def room_for(
@@ -287,23 +254,9 @@ def room_for(
     victims = tuple(appraised.rows[row] for row in chosen)
     displaced_ns = float(worth_ns[mask].sum())
     if len(victims) > 1:
-        outlook = view.outlook
-        displaced_ns = displaced_worth(
-            view.replan,
-            outlook.compute_ns,
-            _loads(outlook, appraised.place, (*appraised.rows, candidate)),
-            outlook.output_node,
-            outlook.take_ptr,
-            outlook.take_output,
-            view.chance,
-            outlook.alive,
-            outlook.requested,
-            appraised.place,
-            appraised.cost_ns,
-            appraised.value_ns,
-            worth_ns,
-            appraised.weight,
-            mask,
+        loads = _loads(view.outlook, appraised.place, (*appraised.rows, candidate))
+        displaced_ns = view.scenarios.displaced_worth(
+            loads, appraised.place, appraised.savings, worth_ns, appraised.weight, mask
         )
     return Room(enough=enough, mask=mask, victims=victims, displaced_ns=displaced_ns)
 
@@ -324,10 +277,10 @@ def observed(
     outlook, output = view.outlook, int(appraised.place[-1])
     depth, seen, takers = view.standing(output)
     observation.observe(
-        appraised.value_ns,
+        appraised.savings.value_ns,
         appraised.worth_ns,
-        float(appraised.survival[-1]),
-        float(appraised.reuse[-1]),
+        float(appraised.savings.survival[-1]),
+        float(appraised.savings.reuse[-1]),
         appraised.size_bytes,
         room.mask,
         room.enough,
@@ -342,7 +295,7 @@ def observed(
         budget.total_bytes,
         budget.used_bytes,
         view.chance,
-        appraised.cost_ns,
+        appraised.savings.cost_ns,
         outlook.stop,
         view.nothing,
         view.returning,

@@ -21,9 +21,8 @@ class Expected:
 
     An artifact's value is the sum over the scenarios of the outlook of the chance x (the least cost of that
     iteration without the artifact - with it), its worth what it goes on saving until it is invalidated or the
-    person stops (``mile_rl.policies.value``). A candidate displaces only what is worth less per byte, and only
-    if together it is worth less than the candidate; writing it has to be worth its while. All kept artifacts
-    are valued anew in every decision.
+    person stops (``mile_rl.policies.value``). A candidate displaces only what is worth less per byte, and it has
+    to be worth more than that together with writing it. All kept artifacts are valued anew in every decision.
 
     Without an outlook it falls back on what a reuse saves, less with every iteration without use.
 
@@ -67,7 +66,7 @@ class Expected:
         self._view = View(outlook, self.settings)
 
     def admit(self, candidate: Candidate, kept: Sequence[Kept], budget: Budget) -> Decision:
-        """Keep it if it is worth writing and worth more than what it displaces."""
+        """Keep it if it is worth more than writing it and what it displaces together."""
         from mile_rl.policies.appraisal import room_for
 
         appraised = self.appraise(candidate, kept, budget)
@@ -121,9 +120,12 @@ class Expected:
                 else "what is kept is worth more per byte"
             )
             return Decision(keep=False, reason=f"{why}, but {what}")
-        if room.victims and room.displaced_ns >= worth_ns:
-            lost = words.duration(room.displaced_ns)
-            return Decision(keep=False, reason=f"{why}, but what it would displace saves {lost}")
+        if room.victims and room.displaced_ns + self.settings.write_weight * candidate.write_ns >= worth_ns:
+            lost, cost = words.duration(room.displaced_ns), words.duration(candidate.write_ns)
+            return Decision(
+                keep=False,
+                reason=f"{why}, but what it would displace saves {lost}, and writing it takes {cost}",
+            )
         saves = f" worth {words.duration(room.displaced_ns)}" if room.victims else ""
         return Decision(
             keep=True,
@@ -135,7 +137,7 @@ class Expected:
         size = words.size(candidate.size_bytes)
         if not self.view.outlook.scenarios:
             return f"{words.comparison(candidate)}, {size}"
-        value_ns, reuse = float(appraised.value_ns[-1]), float(appraised.reuse[-1])
+        value_ns, reuse = float(appraised.savings.value_ns[-1]), float(appraised.savings.reuse[-1])
         return (
             f"{words.chance(reuse)} to be used next time, it saves {words.duration(value_ns)} then on average "
             f"and {words.duration(worth_ns)} in the long run, for {size}"

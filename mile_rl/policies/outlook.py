@@ -17,10 +17,10 @@ RETURN: Final = 2
 """Kinds of scenario: some nodes are edited, the same version is run again, an earlier version is run again."""
 
 MOST_SCENARIOS: Final = 16
-MOST_WORK: Final = 800
+MOST_WORK: Final = 1_600
 """At most so many scenarios, and scenarios x nodes: the likeliest ones. The same in training."""
 
-LEAST_SCENARIOS: Final = 4
+LEAST_SCENARIOS: Final = 8
 """A graph that is too large even for so many has no outlook: what is in it is judged by what making it took."""
 
 
@@ -29,8 +29,8 @@ def scenario_limit(nodes: int) -> int:
 
     It depends on the size alone, not on a clock, so that training and every machine decide alike.
 
-    >>> scenario_limit(20), scenario_limit(200), scenario_limit(1_000)
-    (16, 4, 0)
+    >>> scenario_limit(100), scenario_limit(200), scenario_limit(201)
+    (16, 8, 0)
     """
     limit = min(MOST_SCENARIOS, MOST_WORK // max(nodes, 1))
     return limit if limit >= LEAST_SCENARIOS else 0

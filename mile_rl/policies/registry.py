@@ -30,7 +30,10 @@ POLICIES: Final[dict[str, Callable[[], Policy]]] = {
     **({"learned": Learned} if SHIPPED.exists() else {}),
 }
 
-DEFAULT: Final = "gdsf"
+DEFAULT: Final = "expected"
+
+WITHOUT_OUTLOOK: Final = "gdsf"
+"""What stands in for a policy that looks ahead where there is nothing to look at."""
 
 _FILE_PREFIX: Final = "learned:"
 

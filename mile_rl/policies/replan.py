@@ -1,4 +1,4 @@
-"""The least cost of an iteration, for the many small questions that valuing artifacts asks.
+"""The least cost of an iteration: one question at a time.
 
 The same minimum as ``mile_rl.planner.solve`` (a test compares them), without plan, proof and checks:
 
@@ -10,13 +10,14 @@ The same minimum as ``mile_rl.planner.solve`` (a test compares them), without pl
 4. for what is still undecided both ways are followed to their ends; where that branches too often, Dinic's
    algorithm decides.
 
-Most questions are asked anew with one artifact less; then step 1 goes on from where it was.
+Many questions about one graph are asked together (:mod:`mile_rl.policies.questions`); what the first three steps
+leave undecided there is asked here. (Plain classes: a first decision in a process pays for making dataclasses.)
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -32,108 +33,100 @@ MOST_ENDS = 8
 """So many ways are followed to their ends before Dinic's algorithm is asked."""
 
 
-@dataclass(slots=True)
-class _Way:
-    """Where walking up has come to: what is computed, what is wanted, and what the rest costs by its nodes."""
+class Graph:
+    """What takes what; nodes in topological order.
 
-    wanted: set[int]
-    forced: set[int]
-    edge: dict[int, float]
-    cost: float
-
-
-class Replanner:
-    """Answers what an iteration costs at least; remembers the graph, and the last answer to go on from.
-
-    Not for use from several threads at once.
+    Args:
+        node_of: of each output, the node that yields it.
+        takes: of each node, the outputs that it takes.
+        outputs: of each node, the outputs that it yields.
     """
 
-    def __init__(self) -> None:
-        self._graph: tuple[Indices, Indices, Indices] | None = None
-        self._node_of: list[int] = []
-        self._takes: list[list[int]] = []
-        self._compute: list[float] = []
-        self._load: list[float] = []
-        self._asked: tuple[Floats, Floats, Bools] | None = None
-        self._way: _Way | None = None
+    __slots__ = ("node_of", "outputs", "takes")
 
-    def __call__(
-        self,
-        compute_ns: Floats,
-        load_ns: Floats,
-        output_node: Indices,
-        take_ptr: Indices,
-        take_output: Indices,
-        requested: Bools,
-        loaded: Bools,
-    ) -> float:
-        """Return the least cost of getting the requested outputs; see ``mile_rl.policies.value``.
+    def __init__(self, *, node_of: list[int], takes: list[list[int]], outputs: list[list[int]]) -> None:
+        self.node_of, self.takes, self.outputs = node_of, takes, outputs
+
+    @classmethod
+    def of(cls, output_node: Indices, take_ptr: Indices, take_output: Indices) -> Graph:
+        """Return a graph that is given as arrays.
 
         Args:
-            compute_ns: float64[n], whole numbers.
-            load_ns: float64[m], whole numbers; negative where an output cannot be loaded.
             output_node: int32[m].
             take_ptr: int32[n + 1].
             take_output: int32[k].
-            requested: bool[m].
-            loaded: bool[m], overwritten with what that plan loads.
         """
-        loaded[:] = False
-        removed = self._removed(compute_ns, load_ns, output_node, take_ptr, take_output, requested)
-        if removed >= 0:
-            kept_ns, self._load[removed] = self._load[removed], -1.0
-            answer = self._best(self._without(removed), loaded)
-            self._load[removed] = kept_ns
-            return answer
-        self._take_up(compute_ns, load_ns, output_node, take_ptr, take_output)
-        self._way = self._walk(_Way(set(), set(), {}, 0.0), np.flatnonzero(requested).tolist())
-        self._asked = (compute_ns.copy(), load_ns.copy(), requested.copy())
-        return self._best(self._way, loaded)
+        node_of, taken = output_node.tolist(), take_output.tolist()
+        takes = [taken[low:high] for low, high in pairwise(take_ptr.tolist())]
+        outputs: list[list[int]] = [[] for _ in takes]
+        for output, node in enumerate(node_of):
+            outputs[node].append(output)
+        return cls(node_of=node_of, takes=takes, outputs=outputs)
 
-    def _take_up(
-        self,
-        compute_ns: Floats,
-        load_ns: Floats,
-        output_node: Indices,
-        take_ptr: Indices,
-        take_output: Indices,
-    ) -> None:
-        if self._graph is None or any(
-            new is not old for new, old in zip((output_node, take_ptr, take_output), self._graph)
-        ):
-            self._graph = (output_node, take_ptr, take_output)
-            self._node_of = output_node.tolist()
-            starts, taken = take_ptr.tolist(), take_output.tolist()
-            self._takes = [taken[low:high] for low, high in pairwise(starts)]
-        self._compute, self._load = compute_ns.tolist(), load_ns.tolist()
 
-    def _removed(self, compute_ns: Floats, load_ns: Floats, *graph_and_requested: Indices | Bools) -> int:
-        """Return which one output cannot be loaded any more since the last answer, -1 for another question."""
-        if self._asked is None or self._way is None or self._graph is None:
-            return -1
-        *graph, requested = graph_and_requested
-        if any(new is not old for new, old in zip(graph, self._graph)):
-            return -1
-        before_compute, before_load, before_requested = self._asked
-        changed = np.flatnonzero(load_ns != before_load)
-        if (
-            changed.size != 1
-            or load_ns[changed[0]] >= 0
-            or not np.array_equal(requested, before_requested)
-            or not np.array_equal(compute_ns, before_compute)
-        ):
-            return -1
-        return int(changed[0])
+class _Way:
+    """Where walking up has come to: what is computed, what is wanted, and what the rest costs by its nodes."""
 
-    def _without(self, output: int) -> _Way:
-        """Go on from the last answer with an output that cannot be loaded any more."""
-        assert self._way is not None
-        way = self._way
-        if output not in way.wanted or self._node_of[output] in way.forced:
-            return way
-        return self._walk(way, [], self._node_of[output])
+    __slots__ = ("cost", "edge", "forced", "wanted")
 
-    def _walk(self, way: _Way, stack: list[int], forced: int = -1) -> _Way:
+    def __init__(self, wanted: set[int], forced: set[int], edge: dict[int, float], cost: float) -> None:
+        self.wanted, self.forced, self.edge, self.cost = wanted, forced, edge, cost
+
+
+def least_cost(
+    graph: Graph, compute_ns: Sequence[float], load_ns: Sequence[float], requested: Sequence[int]
+) -> tuple[float, list[int]]:
+    """Return the least cost of getting the requested outputs, and the outputs that such a plan loads.
+
+    Args:
+        graph: of all nodes.
+        compute_ns: of each node, whole numbers.
+        load_ns: of each output, whole numbers; negative where it cannot be loaded.
+        requested: outputs.
+    """
+    search = _Search(graph, compute_ns, load_ns)
+    return search.best(search.walk(_Way(set(), set(), {}, 0.0), list(requested)))
+
+
+def replan(
+    compute_ns: Floats,
+    load_ns: Floats,
+    output_node: Indices,
+    take_ptr: Indices,
+    take_output: Indices,
+    requested: Bools,
+    loaded: Bools,
+) -> float:
+    """Answer a question that is given as arrays.
+
+    Args:
+        compute_ns: float64[n], whole numbers.
+        load_ns: float64[m], whole numbers; negative where an output cannot be loaded.
+        output_node: int32[m].
+        take_ptr: int32[n + 1].
+        take_output: int32[k].
+        requested: bool[m].
+        loaded: bool[m], overwritten with what that plan loads.
+
+    Returns:
+        The least cost.
+    """
+    graph = Graph.of(output_node, take_ptr, take_output)
+    wanted = np.flatnonzero(requested).tolist()
+    cost, chosen = least_cost(graph, compute_ns.tolist(), load_ns.tolist(), wanted)
+    loaded[:] = False
+    loaded[chosen] = True
+    return cost
+
+
+class _Search:
+    """The search for the answer to one question."""
+
+    def __init__(self, graph: Graph, compute_ns: Sequence[float], load_ns: Sequence[float]) -> None:
+        self.graph, self._node_of, self._takes = graph, graph.node_of, graph.takes
+        self._compute, self._load = compute_ns, load_ns
+
+    def walk(self, way: _Way, stack: list[int], forced: int = -1) -> _Way:
         """Walk up from where a way has come to.
 
         Args:
@@ -165,30 +158,11 @@ class Replanner:
                 edge[node] = edge.get(node, 0.0) + load[output]
         return _Way(wanted, computed, edge, cost)
 
-    def _settle(self, way: _Way, loaded: Bools) -> float | None:
-        """Return what a way costs where every offer is worth taking, None where one may not be."""
-        compute = self._compute
-        total = way.cost
-        for node, load_ns in way.edge.items():
-            if load_ns > compute[node]:
-                return None
-            total += load_ns
-        self._mark(way, loaded)
-        return total
-
-    def _mark(self, way: _Way, loaded: Bools) -> None:
-        node_of, edge = self._node_of, way.edge
-        loaded[[output for output in way.wanted if node_of[output] in edge]] = True
-
-    def _best(self, start: _Way, loaded: Bools) -> float:
-        """Return the least cost from where a way has come to."""
-        total = self._settle(start, loaded)
-        if total is not None:
-            return total
+    def best(self, start: _Way) -> tuple[float, list[int]]:
+        """Return the least cost from where a way has come to, and what is loaded."""
         way, settled = self._compute_what_pays(start)
         if settled:
-            self._mark(way, loaded)
-            return self._most(way)
+            return self._most(way), self._offers(way)
         best, best_way, ends = math.inf, way, 0
         open_ways: list[tuple[_Way, frozenset[int]]] = [(way, frozenset())]
         while open_ways:
@@ -197,15 +171,17 @@ class Replanner:
                 continue
             dear = next((node for node in self._dear(way) if node not in taken), -1)
             if dear >= 0:
-                open_ways += [(self._walk(way, [], dear), taken), (way, taken | {dear})]
+                open_ways += [(self.walk(way, [], dear), taken), (way, taken | {dear})]
                 continue
             if self._most(way) < best:
                 best, best_way = self._most(way), way
             ends += 1
             if ends > MOST_ENDS:
-                return self._by_cut(start, loaded)
-        self._mark(best_way, loaded)
-        return best
+                return self._by_cut(start)
+        return best, self._offers(best_way)
+
+    def _offers(self, way: _Way) -> list[int]:
+        return [output for output in way.wanted if self._node_of[output] in way.edge]
 
     def _compute_what_pays(self, way: _Way) -> tuple[_Way, bool]:
         """Compute the nodes whose offers cost more than that, all else as it is.
@@ -221,7 +197,7 @@ class Replanner:
             dear = self._dear(way)
             others: list[_Way] = []
             for node in dear:
-                further = self._walk(way, [], node)
+                further = self.walk(way, [], node)
                 alone = sum(each in further.forced for each in dear) == 1
                 if alone and self._most(further) <= self._most(way):
                     way = further
@@ -251,29 +227,15 @@ class Replanner:
         compute = self._compute
         return way.cost + sum([min(load, compute[node]) for node, load in way.edge.items()])
 
-    def _by_cut(self, start: _Way, loaded: Bools) -> float:
-        offers = [output for output in start.wanted if self._node_of[output] in start.edge]
+    def _by_cut(self, start: _Way) -> tuple[float, list[int]]:
+        offers = self._offers(start)
         cost, chosen = _cut(self._compute, self._load, self._node_of, self._takes, start.forced, offers)
-        loaded[chosen] = True
-        return start.cost + cost
-
-
-def replan(
-    compute_ns: Floats,
-    load_ns: Floats,
-    output_node: Indices,
-    take_ptr: Indices,
-    take_output: Indices,
-    requested: Bools,
-    loaded: Bools,
-) -> float:
-    """Answer one question with a fresh :class:`Replanner`."""
-    return Replanner()(compute_ns, load_ns, output_node, take_ptr, take_output, requested, loaded)
+        return start.cost + cost, chosen
 
 
 def _cut(
-    compute: list[float],
-    load: list[float],
+    compute: Sequence[float],
+    load: Sequence[float],
     node_of: list[int],
     takes: list[list[int]],
     forced: set[int],

@@ -19,7 +19,7 @@ from mile_rl.planner import Channel, Costs
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.guard import Guard
 from mile_rl.policies.ledger import Terms
-from mile_rl.policies.registry import make_policy
+from mile_rl.policies.registry import WITHOUT_OUTLOOK, make_policy
 from mile_rl.sklearn.contents import size_bytes
 from mile_rl.sklearn.recording import Evaluated, file_of, record_of
 from mile_rl.sklearn.signing import Signing
@@ -82,7 +82,10 @@ class Shelf:
         self._project = project
         self._opening = Opening(project)
         catalog = self._opening.reads
-        self._guard = Guard(make_policy(settings.policy), terms=terms)
+        policy = make_policy(settings.policy)
+        if policy.needs_outlook:  # nobody says what a search's steps will be asked for next
+            policy = make_policy(WITHOUT_OUTLOOK)
+        self._guard = Guard(policy, terms=terms)
         self._costs = _costs(catalog)
         self._artifacts: dict[str, Artifact] = {
             artifact.signature: artifact for artifact in catalog.artifacts()

@@ -240,9 +240,9 @@ class TestStore:
 def test_policies_are_listed_with_a_line_each(mile):
     policies = told(mile("policies", "--json"))
     assert {"none", "all", "helix", "lru", "gdsf", "density"} <= {one["name"] for one in policies}
-    assert [one["name"] for one in policies if one["default"]] == ["gdsf"]
+    assert [one["name"] for one in policies if one["default"]] == ["expected"]
     assert all(one["keeps"].endswith(".") for one in policies)
-    assert "gdsf (default)" in mile("policies").stdout
+    assert "expected (default)" in mile("policies").stdout
 
 
 def test_the_version_is_told(mile):

@@ -140,8 +140,9 @@ def test_a_run_keeps_what_is_likely_to_be_used_and_says_why(person, foreseeing):
 
 def test_quick_results_are_settled_without_an_outlook(person, foreseeing, monkeypatch):
     monkeypatch.setattr(Lookout, "ready", lambda *a: pytest.fail("an outlook was made"))
-    for module in ("engine.keeper", "policies.guard"):  # however slow this machine is now
-        monkeypatch.setattr(f"mile_rl.{module}.SETTLED_NS", 10**12)
+    monkeypatch.setattr(
+        "mile_rl.engine.prepare.settled_ns", lambda: 10**12
+    )  # however slow this machine is now
     person.writes(FLOW.format(seconds=0.006))
     done = person.runs(project=foreseeing)
     reasons = {output.name: output.reason for node in done.report.nodes for output in node.outputs}
@@ -237,7 +238,7 @@ print("|" + " ".join(sorted(name for name in sys.modules if name.startswith("mil
 """
 
 
-@pytest.mark.parametrize(("seconds", "looks"), [(0, False), (0.03, True)])
+@pytest.mark.parametrize(("seconds", "looks"), [(0, False), (0.03, False), (0.2, True)])
 def test_a_run_loads_only_what_its_decisions_need(tmp_path, seconds, looks):
     (tmp_path / ".mile").mkdir()
     (tmp_path / "flow_under_test.py").write_text(FLOW.format(seconds=seconds))

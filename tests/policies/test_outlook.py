@@ -91,5 +91,5 @@ class TestScenarios:
     def test_large_graphs_are_looked_at_in_fewer_scenarios_and_huge_ones_in_none(self):
         limits = [scenario_limit(nodes) for nodes in range(1, 1_000)]
         assert limits == sorted(limits, reverse=True)
-        assert (limits[49], limits[99]) == (16, 8)
+        assert (limits[99], limits[199], limits[200]) == (16, 8, 0)
         assert limits[-1] == 0

@@ -189,7 +189,7 @@ def test_room_is_made_from_the_lowest_rank_without_a_superfluous_victim():
 def test_every_policy_can_be_had_by_the_name_that_it_bears():
     for name in POLICIES:
         assert make_policy(name).name == name
-    assert make_policy().name == "gdsf"
+    assert make_policy().name == "expected"
 
 
 def test_an_unknown_policy_suggests_the_closest():

@@ -21,6 +21,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from mile_rl.sklearn import GridSearchCV, RandomizedSearchCV, cross_validate
 from mile_rl.sklearn import sharing as sharing_module
 from mile_rl.sklearn.session import Session
+from mile_rl.sklearn.shelf import Shelf
 
 PIPE = Pipeline([("a", Counting()), ("b", Counting()), ("c", SVC(random_state=0))])
 GRID = {"a__factor": [1.0, 2.0], "b__factor": [1.0, 2.0, 3.0], "c__C": [1, 2, 3, 4]}
@@ -259,3 +260,11 @@ def test_parameters_are_scikit_learns_and_the_store():
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learns_own_checks_pass(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(("name", "behind"), [("expected", "gdsf"), ("lru", "lru")])
+def test_a_search_keeps_by_a_policy_that_does_not_look_ahead(tmp_path, monkeypatch, name, behind):
+    monkeypatch.setenv("MILE_POLICY", name)
+    shelf = Shelf.at(tmp_path)
+    assert shelf._guard.name == behind
+    shelf.close()
