@@ -11,23 +11,22 @@ that nobody outweighs the rest. Fits stay in DIR: what is there is not fitted ag
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from envs.bank import Bank
+from envs.outlooks import read_model
 from envs.replay import KINDS, replay_bank, unfit
 from envs.script import Script
-from experiments.prediction.dataset import QUARTERS, Dataset, build, quarter
-from experiments.prediction.fit import FitSettings, fit
+from experiments.prediction.dataset import QUARTERS, quarter
+from experiments.prediction.held_out import HeldOut
 from mile_rl.errors import MileError
-from mile_rl.prediction.model import Model
 from traces.reader import Traces
 from traces.schema import History
 
@@ -57,29 +56,6 @@ class ReplayArguments:
     seed: int = 0
 
 
-@dataclass(slots=True)
-class _Fits:
-    """The models without a quarter, made when they are first asked for."""
-
-    histories: Sequence[History]
-    arguments: ReplayArguments
-    dataset: Dataset | None = field(default=None)
-
-    def without(self, number: int) -> Model:
-        """Return the model that never saw a quarter."""
-        path = self.arguments.folder / f"without_{number}.json"
-        if path.exists():
-            return Model.from_json(json.loads(path.read_text(encoding="utf-8")))
-        if self.dataset is None:
-            self.dataset = build(self.histories)
-        LOG.info("fit without quarter %d", number)
-        seen = quarter(self.dataset.group) != number
-        settings = FitSettings(seed=self.arguments.seed)
-        model = fit(self.dataset, seen, settings, {"without_quarter": number}, LOG.info).model
-        path.write_text(json.dumps(model.to_json(), separators=(",", ":")) + "\n", encoding="utf-8")
-        return model
-
-
 def run(arguments: ReplayArguments) -> dict[str, Bank]:
     """Fit what is missing, replay, write; return the banks by source.
 
@@ -88,14 +64,13 @@ def run(arguments: ReplayArguments) -> dict[str, Bank]:
     """
     arguments.folder.mkdir(parents=True, exist_ok=True)
     found = {history.id: history for folder in arguments.traces for history in Traces(folder)}
-    histories = [history for history in found.values() if not history.synthetic]
-    fits = _Fits(histories, arguments)
+    fits = HeldOut(list(found.values()), arguments.folder, seed=arguments.seed)
     banks = {}
     for source in arguments.sources:
         scripts: list[Script] = []
         left_out: Counter[str] = Counter()
-        for number, own in chosen(histories, source, arguments.quarters, arguments.most).items():
-            bank, reasons = replay_bank(own, seed=arguments.seed, model=fits.without(number))
+        for number, own in chosen(fits.histories, source, arguments.quarters, arguments.most).items():
+            bank, reasons = replay_bank(own, seed=arguments.seed, model=read_model(fits.without(number)))
             scripts += bank
             left_out.update(reasons)
         banks[source] = Bank(scripts, {"seed": arguments.seed, "held out": list(arguments.quarters)})

@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("numba")
 
 from experiments import replays
+from experiments.prediction import held_out
 from experiments.prediction.dataset import quarter
 from experiments.replays import ReplayArguments, chosen, run
 from mile_rl.prediction.model import shipped
@@ -65,12 +66,13 @@ def test_a_fit_never_sees_the_quarter_that_it_foresees(tmp_path, monkeypatch):
     histories = [history(n) for n in range(12)]
     seen = {}
 
-    def spy(dataset, train, settings, facts, on_progress):
-        seen[facts["without_quarter"]] = set(dataset.group[train].tolist())
+    def spy(dataset, train, settings, facts):
+        (own,) = set(range(4)) - set(facts["quarters"])
+        seen[own] = set(dataset.group[train].tolist())
         return Fitted(model=shipped(), estimators={})
 
     monkeypatch.setattr(replays, "Traces", lambda folder: histories)
-    monkeypatch.setattr(replays, "fit", spy)
+    monkeypatch.setattr(held_out, "fit", spy)
     banks = run(ReplayArguments(traces=(tmp_path,), folder=tmp_path, sources=("dvc",)))
     assert {script.group for script in banks["dvc"]} <= {each.group for each in histories}
     for number, groups in seen.items():
@@ -83,7 +85,7 @@ def test_a_fit_never_sees_the_quarter_that_it_foresees(tmp_path, monkeypatch):
 
 def test_what_was_fitted_before_foresees_and_is_not_fitted_again(tmp_path, monkeypatch):
     monkeypatch.setattr(replays, "Traces", lambda folder: [history(0)])
-    monkeypatch.setattr(replays, "fit", None)
+    monkeypatch.setattr(held_out, "fit", None)
     own = int(quarter(["g0"])[0])
     record = shipped().to_json()
     (tmp_path / f"without_{own}.json").write_text(json.dumps(record))
