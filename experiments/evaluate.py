@@ -26,7 +26,7 @@ from envs.bank import Bank
 from envs.errors import EnvironmentFailed, ScriptError
 from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
 from experiments.agent.plots import draw_waiting
-from experiments.agent.table import Ratio, by_budget, markdown, summary, totals
+from experiments.agent.table import Ratio, by_budget, gap, markdown, summary, totals
 from experiments.prediction.tracking import track
 from mile_rl.errors import MileError
 
@@ -133,14 +133,13 @@ def report(frame: pd.DataFrame, arguments: EvaluateArguments) -> tuple[dict[str,
                 for policy, row in table.iterrows()
             },
             "budgets": budgets.to_dict(),
-            "proved": float(rows.loc[rows["policy"] == ORACLE, "proved"].mean())
-            if (rows["policy"] == ORACLE).any()
-            else None,
+            "bound": gap(rows, ORACLE),
         }
         parts += [
             f"## {source}: {sessions} sessions of {groups} groups\n",
             "Budgets up to 50 %, pooled:\n",
             markdown(table),
+            f"\n{gap(rows, ORACLE)}",
             "\nMean waiting / none by budget:\n",
             markdown(budgets),
             "\nSeconds of cumulative waiting a session:\n",
@@ -172,7 +171,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the conditions")
     parser.add_argument("--limit", type=int, default=None, help="sessions a bank")
     parser.add_argument("--no-oracle", action="store_true", help="leave out the exact bounds")
-    parser.add_argument("--oracle-sessions", type=int, default=60, help="of each source that get a bound")
+    parser.add_argument("--oracle-sessions", type=int, default=1_000, help="of each source that get a bound")
     parser.add_argument("--limit-s", type=float, default=20.0, help="seconds of the oracle a case")
     parser.add_argument("--believing", type=float, default=1.0, help="transfers are believed so much slower")
     parser.add_argument("--known", type=Path, default=None, help="rows (waiting.csv.gz) to go on from")
