@@ -30,6 +30,7 @@ SOURCES: Final = tuple(
         "envs/noise.py",
         "envs/tables.py",
         "envs/valuing.py",
+        "experiments/agent/quick.py",
         "mile_rl/engine/keeper.py",
         "mile_rl/planner/channel.py",
         "mile_rl/planner/costs.py",
