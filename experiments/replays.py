@@ -1,6 +1,6 @@
 """Make banks of real sessions, each foreseen by a prediction model that never saw the people in it.
 
-    python -m experiments.replays TRACES... [--out DIR] [--sources dvc mlflow] [--quarters 0 1 2 3] [--most 4]
+    python -m experiments.replays TRACES... [--out DIR] [--sources dvc mlflow] [--quarters 0 1 2 3] [--most 6]
 
 The model that ships is fitted on all public histories, so its forecasts of these very histories prove nothing. Here
 groups of people fall into four quarters by their pseudonyms alone, as where the model is judged; a session is
@@ -52,7 +52,7 @@ class ReplayArguments:
     folder: Path = Path("build/replays")
     sources: tuple[str, ...] = SOURCES
     quarters: tuple[int, ...] = tuple(range(QUARTERS))
-    most: int = 4
+    most: int = 6
     seed: int = 0
 
 
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--quarters", nargs="+", type=int, choices=range(QUARTERS), default=list(range(QUARTERS))
     )
-    parser.add_argument("--most", type=int, default=4, help="sessions of one group of people")
+    parser.add_argument("--most", type=int, default=6, help="sessions of one group of people")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
