@@ -70,6 +70,8 @@ def twins(
     numbers, seen = constants(settings), foresee_all(pack, settings.return_weight)
     network = padded(layers)
     multipliers = np.exp(scale * np.asarray(actions, dtype=np.float64))
+    # The expected saving itself needs no observation to go on.
+    blind = not any(layer.weight.any() or layer.bias.any() for layer in layers)
     seen_by = np.zeros((MOST_DECISIONS, observation.SIZE), dtype=np.float32)
     answered, waited = np.zeros(MOST_DECISIONS), np.zeros((MOST_DECISIONS, len(actions)))
     out = np.zeros(observation.SIZE, dtype=np.float32)
@@ -78,7 +80,7 @@ def twins(
         set_conditions(state, 0, case.number, case.conditions)
         kernel.begin(pack, state, 0)
         count, whole = _play(
-            pack, seen, state, numbers, out, scale, *network, multipliers, seen_by, answered, waited
+            pack, seen, state, numbers, out, scale, *network, blind, multipliers, seen_by, answered, waited
         )
         longer = (waited[:count] - whole) / max(whole, 1.0)
         parts.append((seen_by[:count].copy(), answered[:count].copy(), longer, np.full(count, number)))
@@ -87,7 +89,9 @@ def twins(
 
 
 @compiled
-def _play(pack, seen, state, numbers, out, scale, weight, bias, bent, multipliers, seen_by, answered, waited):  # type: ignore[no-untyped-def]
+def _play(
+    pack, seen, state, numbers, out, scale, weight, bias, bent, blind, multipliers, seen_by, answered, waited
+):  # type: ignore[no-untyped-def]
     """Return how many decisions there were, and what was waited for in all."""
     aside = np.zeros_like(out)
     count = 0
@@ -100,8 +104,9 @@ def _play(pack, seen, state, numbers, out, scale, weight, bias, bent, multiplier
             multiplier = multipliers[k]
             on = True
             while on:
-                on = kernel.advance(pack, seen, state, numbers, 1, multiplier, True, aside)
-                if on:
+                on = kernel.advance(pack, seen, state, numbers, 1, multiplier, not blind, aside)
+                multiplier = 1.0
+                if on and not blind:
                     multiplier = np.exp(scale * answer(aside, weight, bias, bent))
             waited[count, k] = state.reals[1, WAITING]
         more = kernel.advance(pack, seen, state, numbers, 0, np.exp(scale * answered[count]), True, out)
