@@ -35,6 +35,9 @@ MOST_TURNS: Final = 60
 LEAST_S: Final = 0.5
 """Histories whose runs take less are left out: nobody waits there."""
 
+MOST_NODES: Final = 500
+"""Histories with a larger version are left out: rules that weigh every artifact at every decision take minutes."""
+
 LOOP_GAP_MS: Final = 5_000
 
 KINDS: Final[Mapping[str, str]] = {
@@ -128,6 +131,8 @@ def unfit(history: History) -> str:
         return "a demonstration"
     if not all(iteration.components for iteration in history.iterations[:MOST_TURNS]):
         return "an iteration without components"
+    if max(len(iteration.components) for iteration in history.iterations[:MOST_TURNS]) > MOST_NODES:
+        return f"more than {MOST_NODES} nodes"
     return ""
 
 
