@@ -46,9 +46,14 @@ fit: $(VENV)/.dev $(VENV)/.training
 train: $(VENV)/.dev $(VENV)/.training
 	$(BIN)/python -m experiments.train $(SHIP)
 
+# All tables. `make evaluate TRACES=DIR` (from `python -m traces mine`) replays real sessions too, each foreseen by a
+# model that never saw its people, and tries people unlike those in the training.
 evaluate: $(VENV)/.dev $(VENV)/.training
 	test -e build/agent/test.npz || $(BIN)/python -m envs make --sessions 300 --seed 2 --out build/agent/test.npz
-	$(BIN)/python -m experiments.evaluate build/agent/test.npz $(BANKS) --learned $(wildcard build/agent/learned_*.onnx)
+	$(if $(TRACES),$(BIN)/python -m experiments.replays $(TRACES))
+	$(BIN)/python -m experiments.evaluate build/agent/test.npz $(if $(TRACES),build/replays/dvc.npz build/replays/mlflow.npz) \
+		--learned $(wildcard build/agent/learned_*.onnx)
+	$(BIN)/python -m experiments.shifts $(TRACES) --test build/agent/test.npz --shifts costs families $(if $(TRACES),people)
 
 docs: $(VENV)/.engine
 	$(BIN)/python -m mile_rl.cli.reference > docs/cli.md

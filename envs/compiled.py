@@ -35,6 +35,7 @@ SOURCES: Final = tuple(
         "envs/tables.py",
         "envs/turns.py",
         "envs/valuing.py",
+        "experiments/agent/quick.py",
         "mile_rl/engine/keeper.py",
         "mile_rl/planner/channel.py",
         "mile_rl/planner/costs.py",

@@ -42,6 +42,8 @@ def make_bank(
         "first": first,
         "families": list(plan.families),
         "least_turns": plan.least_turns,
+        "draws": plan.draws.name if plan.draws else "",
+        "foresees": plan.foresees.name if plan.foresees else "",
     }
     scripts = []
     if jobs == 1:

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from envs.errors import EnvironmentFailed
 from envs.writing import Expected
 from mile_rl.policies.outlook import RETURN, scenario_limit
 from mile_rl.policies.scenarios import MOST_RETURNS, likely_scenarios
 from mile_rl.prediction.base import Prediction
+from mile_rl.prediction.errors import PredictionError
+from mile_rl.prediction.model import Model, shipped
 from mile_rl.workflows.edits import ChangeClass
+
+
+def read_model(path: Path | None) -> Model:
+    """Return the prediction model of a file, the shipped one where None.
+
+    Raises:
+        EnvironmentFailed: there is no such model.
+    """
+    if path is None:
+        return shipped()
+    try:
+        return Model.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, PredictionError) as error:
+        raise EnvironmentFailed(
+            f"{path} is no prediction model ({type(error).__name__}: {error}): fit one with "
+            "`python -m experiments.fit_prediction TRACES --out FILE`"
+        ) from error
 
 
 def expectations(said: Prediction, versions: Sequence[Mapping[str, int]]) -> list[Expected]:

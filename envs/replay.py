@@ -25,7 +25,7 @@ from envs.script import CODECS, Script
 from envs.workload.data import draw_columns
 from envs.writing import NodeRow, Writer
 from mile_rl.prediction.base import Granularity, PastIteration, PastNode
-from mile_rl.prediction.model import TreePredictor, shipped
+from mile_rl.prediction.model import Model, TreePredictor
 from mile_rl.workflows.edits import Stage
 from traces.schema import Component, History, Iteration
 from traces.scripted import is_scripted
@@ -34,6 +34,9 @@ LEAST_TURNS: Final = 5
 MOST_TURNS: Final = 60
 LEAST_S: Final = 0.5
 """Histories whose runs take less are left out: nobody waits there."""
+
+MOST_NODES: Final = 500
+"""Histories with a larger version are left out: rules that weigh every artifact at every decision take minutes."""
 
 LOOP_GAP_MS: Final = 5_000
 
@@ -79,6 +82,7 @@ def replay_bank(
     seed: int = 0,
     source: str = "",
     most: int | None = None,
+    model: Model | None = None,
     on_progress: Progress | None = None,
 ) -> tuple[Bank, dict[str, int]]:
     """Return the sessions of mined histories, and how many were left out by reason.
@@ -88,6 +92,7 @@ def replay_bank(
         seed: of the costs that are drawn; each history has its own chance, whatever else is in the traces.
         source: openml, mlflow, dvc or own; all where empty.
         most: at most so many of each source.
+        model: what foresees them; the shipped one, which was fitted on the public histories, where None.
         on_progress: called with (done, total, note); the total is not known and told as 0.
     """
     scripts: list[Script] = []
@@ -102,7 +107,8 @@ def replay_bank(
             left_out["more than were asked for"] += 1
             continue
         reason = unfit(history)
-        script = None if reason else replayed(history, seed=seed)
+        predictor = TreePredictor(model, granularity=_granularity(kind))
+        script = None if reason else replayed(history, seed=seed, predictor=predictor)
         if script is not None and script.plain_ns(0) < LEAST_S * 1e9:
             reason, script = f"takes under {LEAST_S} s", None
         if script is None:
@@ -125,6 +131,8 @@ def unfit(history: History) -> str:
         return "a demonstration"
     if not all(iteration.components for iteration in history.iterations[:MOST_TURNS]):
         return "an iteration without components"
+    if max(len(iteration.components) for iteration in history.iterations[:MOST_TURNS]) > MOST_NODES:
+        return f"more than {MOST_NODES} nodes"
     return ""
 
 
@@ -149,8 +157,7 @@ class _Replay:
         self.history, self.rng = history, rng
         self.kind = KINDS[history.source]
         self.writer = Writer()
-        granularity: Granularity = "commit" if self.kind == "dvc" else "run"
-        self.predictor = TreePredictor(shipped(), granularity=granularity)
+        self.predictor = TreePredictor(granularity=_granularity(self.kind))
         # Data as large as let waiting matter: OpenML's runs have no durations at all.
         rows = round(math.exp(rng.uniform(math.log(5_000), math.log(300_000))))
         self.shape = Shape(rows=rows, columns=min(draw_columns(rng), 60))
@@ -298,6 +305,10 @@ class _Replay:
             gap_s=None if think is None else max(think / 1e3, 0.0),
             looped=self.kind != "dvc" and (iteration.scripted or quick),
         )
+
+
+def _granularity(kind: str) -> Granularity:
+    return "commit" if kind == "dvc" else "run"
 
 
 def _snake(name: str) -> str:

@@ -112,11 +112,9 @@ def run(arguments: PersonalArguments) -> dict[str, Any]:
     histories = read_histories(arguments.location, mlflow=arguments.mlflow)
     if not histories:
         raise TraceError(f"{arguments.location} holds no history: run something there first")
-    correction, said = personal_prediction(histories)
-    policy, told = personal_policy(histories, correction, arguments)
-    figures = {"histories": len(histories), "prediction": said, "policy": told}
     folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
+    correction, policy, figures = fitted(histories, arguments)
     policy.write(folder / "policy.onnx", arguments.location)
     (folder / "prediction.json").write_text(
         json.dumps(correction.to_json(), indent=1) + "\n", encoding="utf-8"
@@ -125,6 +123,19 @@ def run(arguments: PersonalArguments) -> dict[str, Any]:
     (folder / "report.md").write_text(report(figures, arguments), encoding="utf-8")
     LOG.info("%s", folder / "report.md")
     return figures
+
+
+def fitted(
+    histories: Sequence[History], arguments: PersonalArguments
+) -> tuple[Correction, PolicyFile, dict[str, Any]]:
+    """Return what was fitted to a person's histories, and what it brought.
+
+    Raises:
+        TraceError: there are too few decisions.
+    """
+    correction, said = personal_prediction(histories)
+    policy, told = personal_policy(histories, correction, arguments)
+    return correction, policy, {"histories": len(histories), "prediction": said, "policy": told}
 
 
 def personal_prediction(histories: Sequence[History]) -> tuple[Correction, dict[str, Any]]:

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from envs.costs import CostModel
-from envs.outlooks import expectations
+from envs.outlooks import expectations, read_model
 from envs.script import Script
 from envs.workload.data import LEAST_ROWS, LONGEST_S, MOST_ROWS, draw_seconds, with_rows
 from envs.workload.editing import Editor, in_order
@@ -19,7 +20,7 @@ from envs.workload.recipes import FAMILIES, Recipe
 from envs.workload.step import Made, Step, evaluate
 from envs.writing import NodeRow, Writer
 from mile_rl.prediction.base import PastIteration
-from mile_rl.prediction.model import TreePredictor, shipped
+from mile_rl.prediction.model import Model, TreePredictor
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
 
 LEAST_TURNS: Final = 12
@@ -68,12 +69,17 @@ class Plan:
         families: of workflows, each as likely.
         least_turns: iterations at least; how many there are is drawn, not left to the model's wish to stop.
         most_turns: iterations at most.
+        draws: the prediction model that plays the person; the shipped one where None.
+        foresees: the one that says what may come next, likewise; another one where the person is to be unlike
+            those that it was fitted on.
     """
 
     seed: int
     families: tuple[str, ...] = FAMILIES
     least_turns: int = LEAST_TURNS
     most_turns: int = MOST_TURNS
+    draws: Path | None = None
+    foresees: Path | None = None
 
 
 def simulate(plan: Plan, index: int) -> Script:
@@ -87,12 +93,12 @@ def simulate(plan: Plan, index: int) -> Script:
     model = _costs()
     family = plan.families[index % len(plan.families)]
     steps = sized(in_order(Recipe(rng, model).workflow(family)), draw_seconds(rng), model)
-    session = _Session(rng, model)
+    session = _Session(rng, model, plan)
     session.add(steps, PastIteration(nodes=tuple(step.past() for step in steps.values())))
     least = min(plan.least_turns, plan.most_turns)
     turns = round(math.exp(rng.uniform(math.log(least), math.log(plan.most_turns))))
     while session.turns < turns:
-        drawn = session.predictor.sample(rng)
+        drawn = session.person.sample(rng)
         if drawn is not None:
             session.follow(drawn)
     name = f"{family}-{plan.seed}-{index}"
@@ -154,10 +160,12 @@ def _invalidated(before: Mapping[str, Step], after: Mapping[str, Step]) -> float
 class _Session:
     """A session while it is drawn."""
 
-    def __init__(self, rng: np.random.Generator, model: CostModel) -> None:
+    def __init__(self, rng: np.random.Generator, model: CostModel, plan: Plan) -> None:
         self.rng, self.model = rng, model
         self.writer = Writer()
-        self.predictor = TreePredictor(shipped())
+        self.predictor = self.person = TreePredictor(_model(plan.foresees))
+        if plan.draws != plan.foresees:
+            self.person = TreePredictor(_model(plan.draws))
         self.boldness = rng.uniform(0.0, BOLDEST)
         self.versions: list[dict[str, Step]] = []
         self.texts: list[str] = []
@@ -198,7 +206,7 @@ class _Session:
 
     def _unseen(self) -> Edit:
         """Draw a change of code, of a node that the model finds worth touching; evaluation has its own share."""
-        touched = self.predictor.predict(n_parameters=0).touched
+        touched = self.person.predict(n_parameters=0).touched
         steps = self.versions[-1]
         names = [name for name in steps if name in touched and steps[name].stage != "evaluate"]
         chances = np.array([touched[name] for name in names]) + 1e-6
@@ -223,6 +231,8 @@ class _Session:
         self.texts.append(record.version)
         self.rows.append(self._rows(steps))
         self.predictor.observe(record)
+        if self.person is not self.predictor:
+            self.person.observe(record)
         said = self.predictor.predict(n_parameters=0)
         rows = self.rows[-1]
         taken = {parent for step in steps.values() for parent, _ in step.parents}
@@ -264,6 +274,11 @@ class _Session:
                 self._known[key] = self.writer.add_node(row), outputs
             rows[name], made[name] = self._known[key]
         return rows
+
+
+@lru_cache(maxsize=4)
+def _model(path: Path | None) -> Model:
+    return read_model(path)
 
 
 @lru_cache(maxsize=1)

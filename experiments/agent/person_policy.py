@@ -144,7 +144,8 @@ def few_steps(scripts: Sequence[Script], start: PolicyFile, *, decisions: int, s
         "MlpPolicy",
         Sb3Sessions(sessions, seed=seed),
         seed=seed,
-        n_steps=max(16, min(128, decisions // episodes)),
+        # Whole batches: 16 episodes times a multiple of 16.
+        n_steps=16 * max(1, min(8, decisions // (16 * episodes))),
         batch_size=256,
         n_epochs=4,
         # A fifth of what the shipped policy was trained with: not to forget what others taught it.

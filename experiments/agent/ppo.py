@@ -170,7 +170,11 @@ def layers_of(model: Any) -> tuple[Dense, ...]:
     linear = [
         module for module in model.policy.mlp_extractor.policy_net if isinstance(module, torch.nn.Linear)
     ]
-    linear.append(model.policy.action_net)
+    return layers_of_modules([*linear, model.policy.action_net])
+
+
+def layers_of_modules(linear: Sequence[Any]) -> tuple[Dense, ...]:
+    """Return torch's linear modules as layers with a Tanh between them."""
     layers = tuple(
         Dense(
             weight=module.weight.detach().numpy().T.copy(),

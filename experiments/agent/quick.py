@@ -77,7 +77,7 @@ class Player:
             scale: of the action: the multiplier is exp(scale x action).
             settings: of the expected saving below it.
         """
-        wide = _padded(layers)
+        wide = padded(layers)
         return self._play(settings, wide, scale)
 
     def _play(self, settings: ExpectedSettings, network: Any, scale: float) -> Floats:
@@ -96,7 +96,7 @@ class Player:
         return spent
 
 
-def _padded(layers: Sequence[Dense]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+def padded(layers: Sequence[Dense]) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
     """Return the layers in arrays of one size: float32[layers, width, width], [layers, width], bool[layers]."""
     width = max(max(layer.weight.shape) for layer in layers)
     weight = np.zeros((len(layers), width, width), dtype=np.float32)
@@ -119,17 +119,23 @@ def _finish(pack, seen, state, numbers, out):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def answer(out, weight, bias, bent):  # type: ignore[no-untyped-def]
+    """Return a network's action, -1 to 1; its layers as :func:`padded` gives them."""
+    width = weight.shape[1]
+    x = np.zeros(width, dtype=np.float32)
+    x[: out.shape[0]] = out
+    for at in range(weight.shape[0]):
+        y = bias[at].copy()
+        for i in range(width):
+            if x[i] != 0:
+                y += x[i] * weight[at, i]
+        x = np.tanh(y) if bent[at] else y
+    return min(max(x[0], np.float32(-1)), np.float32(1))
+
+
+@compiled
 def _finish_with(pack, seen, state, numbers, out, scale, weight, bias, bent):  # type: ignore[no-untyped-def]
     more = kernel.advance(pack, seen, state, numbers, 0, 1.0, True, out)
-    width = weight.shape[1]
     while more:
-        x = np.zeros(width, dtype=np.float32)
-        x[: out.shape[0]] = out
-        for at in range(weight.shape[0]):
-            y = bias[at].copy()
-            for i in range(width):
-                if x[i] != 0:
-                    y += x[i] * weight[at, i]
-            x = np.tanh(y) if bent[at] else y
-        action = min(max(x[0], np.float32(-1)), np.float32(1))
+        action = answer(out, weight, bias, bent)
         more = kernel.advance(pack, seen, state, numbers, 0, np.exp(scale * action), True, out)

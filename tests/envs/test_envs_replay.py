@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from envs.replay import replay_bank, replayed, unfit
+from envs.replay import MOST_NODES, replay_bank, replayed, unfit
 from mile_rl.policies.outlook import RETURN
 from mile_rl.workflows.edits import ChangeClass, Edit
 from traces.schema import Component, History, Iteration
@@ -134,3 +136,11 @@ def test_what_is_left_out_is_counted_by_reason():
     assert len(bank) == 0
     assert left_out == {"fewer than 5 iterations": 1, "a demonstration": 1, "another source": 1}
     assert unfit(dvc()) == ""
+
+
+def test_a_graph_too_large_to_play_is_left_out():
+    wide = [Component(name=f"n{i}", operator="x.py", stage="preprocess") for i in range(MOST_NODES + 1)]
+    versions = [iteration(index, wide[: MOST_NODES + (index == 3)], f"v{index}") for index in range(5)]
+    history = History(id="w", source="dvc-table", person="p", group="g", iterations=tuple(versions))
+    assert unfit(history) == f"more than {MOST_NODES} nodes"
+    assert unfit(replace(history, iterations=(*versions[:3], *versions[:2]))) == ""

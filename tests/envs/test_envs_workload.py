@@ -1,3 +1,4 @@
+import json
 from collections import Counter
 
 import numpy as np
@@ -6,12 +7,14 @@ import pytest
 from envs.__main__ import main
 from envs.bank import Bank
 from envs.describe import describe
+from envs.errors import EnvironmentFailed
 from envs.making import make_bank
 from envs.workload import generate
 from envs.workload.editing import EVALUATED, EVALUATED_ALONE
 from envs.workload.generate import LARGEST_BYTES, LEAST_TURNS, UNBEARABLE, Plan, simulate
 from envs.workload.recipes import FAMILIES
 from mile_rl.policies.outlook import EDIT, RETURN
+from mile_rl.prediction.model import shipped
 
 
 @pytest.fixture(scope="module")
@@ -100,3 +103,19 @@ def test_the_commands_make_a_bank_and_describe_it(tmp_path, capsys):
     assert main(["describe", str(tmp_path / "none.npz")]) == 1
     assert "envs make" in capsys.readouterr().err
     assert describe(Bank.load(out))["sources"] == {"simulated": 3}
+
+
+def test_a_person_may_be_drawn_by_another_model_than_the_one_that_foresees_them(tmp_path, scripts):
+    record = shipped().to_json()
+    same = tmp_path / "same.json"
+    same.write_text(json.dumps(record))
+    # Whoever foresees, the person does the same; what is said of them differs.
+    record["forests"]["stop"]["baseline"] = [9.0]
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps(record))
+    found = simulate(Plan(seed=1, draws=same, foresees=other), 7)
+    assert found.node_ns.tolist() == scripts[7].node_ns.tolist()
+    assert found.version_node.tolist() == scripts[7].version_node.tolist()
+    assert found.stop.min() > 0.9 > scripts[7].stop.min()
+    with pytest.raises(EnvironmentFailed, match="no prediction model"):
+        simulate(Plan(seed=1, draws=tmp_path / "none.json"), 7)

@@ -7,7 +7,7 @@ pytest.importorskip("numba")
 from envs.script import Script
 from envs.writing import Expected, NodeRow, Writer
 from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
-from experiments.agent.table import by_budget, markdown, ratio, relative, summary
+from experiments.agent.table import by_budget, gap, markdown, ratio, relative, summary
 from mile_rl.policies.outlook import EDIT, NOTHING
 
 SECOND = 1_000_000_000
@@ -56,6 +56,23 @@ def test_nobody_beats_the_oracle_and_keeping_nothing_waits_for_everything(frame)
     full = by_budget(frame)[1.0]
     assert full[ORACLE] < 0.6  # the reading is waited for about once in six
     assert full[UNTUNED] < 0.7 < full["gdsf"]  # which gives the large artifact up for crumbs
+
+
+def test_the_oracle_says_how_far_from_the_best_it_may_be(frame):
+    rows = frame[frame["policy"] == ORACLE]
+    assert (rows["bound_s"] <= rows["waiting_s"] * (1 + 1e-9)).all()
+    assert (rows["bound_s"] >= rows["waiting_s"] * (1 - 0.006)).all()
+    halved = frame.assign(bound_s=rows["waiting_s"] / 2)
+    assert "lie 100.00% above" in gap(halved, ORACLE)
+    assert gap(frame, "nobody") == ""
+
+
+def test_a_session_too_large_for_the_solver_is_left_without_a_bound():
+    scripts = [chain("short", 0, turns=3), chain("long", 1, turns=6)]
+    found = contest(
+        cases(scripts, seed=3, shares=(0.5,)), ["none"], oracles=Oracles(most_nodes=6), processes=1
+    )
+    assert found[found["policy"] == ORACLE]["session"].tolist() == ["short"]
 
 
 def test_all_budgets_of_a_session_share_their_luck(frame):

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from experiments import personalise
+from experiments import personalise, personalise_many
 from experiments.agent.person_policy import PolicyFile
 from experiments.agent.person_prediction import (
     Correction,
@@ -194,3 +194,52 @@ def test_the_report_says_so_where_nothing_helped(tmp_path):
     assert "nothing changed" in text
     assert "cannot be told" in text
     assert "no, it hurt" in text
+
+
+def persons(count):
+    return [
+        replace(history(turns), id=f"h{n}", person=f"p{n}", source="mlflow-table")
+        for n, turns in zip(range(count), (40, 10, 35, 50))
+    ]
+
+
+def test_only_people_with_enough_iterations_to_split_are_pooled():
+    assert set(personalise_many.people(persons(4), "mlflow")) == {"p0", "p2", "p3"}
+    assert personalise_many.people(persons(4), "dvc") == {}
+
+
+def test_each_person_counts_once_however_long_they_wait():
+    def figures(ratio, seconds):
+        judged = {
+            personalise_many.SHIPPED: {"ratio": 1.0, "seconds": seconds},
+            "own policy, shipped prediction": {"ratio": ratio, "seconds": ratio * seconds},
+        }
+        losses = {"classes": {"gain": 0.1}, "nodes": {"gain": -0.1}, "decisions": 30}
+        return {
+            "person": "p",
+            "prediction": losses,
+            "policy": {"sessions": 1, "chosen": "x", "judged_s": judged},
+        }
+
+    found = [figures(0.9, 1.0), figures(1.0, 1e6)]
+    pooled = personalise_many.pool(found)
+    row = pooled["waiting / shipped, own policy, shipped prediction"]
+    assert (row["mean"], row["low"], row["high"]) == pytest.approx((0.95, 0.9, 1.0))
+    assert pooled["gain in log-loss, classes"]["mean"] == pytest.approx(0.1)
+    assert "0.9000" in personalise_many.report(found, pooled)
+    assert personalise_many.pool([]) == {}
+
+
+def test_everybody_is_fitted_on_their_own_histories_alone(tmp_path, monkeypatch):
+    seen = []
+
+    def spy(histories, arguments):
+        seen.append({each.person for each in histories})
+        raise TraceError("too few")
+
+    monkeypatch.setattr(personalise_many, "Traces", lambda folder: persons(4))
+    monkeypatch.setattr(personalise_many, "fitted", spy)
+    told = PersonalArguments(location="", folder=tmp_path)
+    assert personalise_many.run(tmp_path, told, source="mlflow", most=9) == {}
+    assert sorted(map(sorted, seen)) == [["p0"], ["p2"], ["p3"]]
+    assert "0 people" in (tmp_path / "report.md").read_text()
