@@ -218,7 +218,7 @@ class _Drawing:
         A run of nodes is asked about at once as if none of them were touched; what was said of those behind the
         first that is touched is thrown away and asked again. The answer is that of asking one by one.
         """
-        table, forest = self.state.table, self.model.forests["generated"]
+        table = self.state.table
         assert table is not None
         rows = np.zeros((len(allowed), len(GENERATED_NAMES)))
         rows[:, : len(NODE_NAMES)] = node_rows(self.state, self.classes)
@@ -228,7 +228,7 @@ class _Drawing:
             block = waiting[:BLOCK]
             for index in block:
                 rows[index, len(NODE_NAMES) :] = decided(self.change, now, index, table.parents, table.twins)
-            said = sigmoid(forest.raw(rows[block]))[:, 0]
+            said = sigmoid(self.model.raw("generated", rows[block]))[:, 0]
             for index, chance in zip(block, said):
                 chances[index] = chance
                 now[index] = float(self.rng.random() < chance)

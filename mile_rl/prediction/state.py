@@ -7,6 +7,7 @@ history is. :meth:`HistoryState.fork` copies it, for histories that branch and f
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -101,6 +102,7 @@ class HistoryState:
             edited.setdefault(edit.node, []).append(edit)
         if self.iterations:
             self._observe_change(record)
+            self._remember(edited)
         else:
             self.memory.histories += 1
         self._observe_parameters(record)
@@ -130,6 +132,14 @@ class HistoryState:
         for edit in record.edits:
             self.kinds[_KIND[edit.kind]] += 1
         self.kinds_decayed = SLOW * self.kinds_decayed + (1 - SLOW) * np.minimum(self.kinds, 1)
+
+    def _remember(self, edited: Mapping[str, Sequence[Edit]]) -> None:
+        """Tell the person's memory which nodes of the version before were touched."""
+        self.memory.nodes.observe({node.name: float(node.name in edited) for node in self.nodes})
+        operators: dict[str, list[bool]] = {}
+        for node in self.nodes:
+            operators.setdefault(node.operator or node.name, []).append(node.name in edited)
+        self.memory.operators.observe({name: sum(hits) / len(hits) for name, hits in operators.items()})
 
     def _observe_parameters(self, record: PastIteration) -> None:
         before = {node.name: node for node in self.nodes}
