@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from made_histories import first, node, tuned, version
 
-from mile_rl.prediction.base import CLASS_INDEX, PastIteration
+from mile_rl.prediction.base import CLASS_INDEX, PastIteration, PastNode
 from mile_rl.prediction.features import CLASS_NAMES, class_row
+from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.parameters import NEVER, same
 from mile_rl.prediction.state import HistoryState
@@ -98,6 +99,30 @@ def test_histories_of_one_person_share_their_memory(grid):
     assert other.memory.hand == 4
     assert other.memory.counts[CLASS_INDEX[ChangeClass.MODEL_PARAMETER]] == 4
     assert other.hand == 0
+
+
+def test_a_node_is_known_from_the_persons_other_histories(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory)
+    rows = node_rows(followed(grid[:1], memory=memory), EVEN)
+    rate, since = column(rows, "name_rate"), column(rows, "name_since")
+    assert rate[2] > 0.8 > 0.1 > rate[0]
+    assert (since[2], since[0]) == pytest.approx((np.log1p(0), np.log1p(500)))
+    assert column(rows, "operator_rate")[2] > 0.8
+
+
+def test_who_forks_a_memory_of_nodes_does_not_change_it(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory.fork())
+    assert memory.nodes.of(["fit"]).tolist() == [[0.0, 0.0, 500.0]]
+
+
+def test_an_operators_record_counts_its_nodes_together():
+    one, other = node("fit@a", C=1), node("fit@b", C=1)
+    nodes = tuple(PastNode(name=each.name, stage="learn", operator="fit") for each in (one, other))
+    edit = Edit(kind="code", node="fit@a", stage="learn", operator="fit")
+    state = followed([PastIteration(nodes=nodes), PastIteration(nodes=nodes, edits=(edit,))])
+    assert state.memory.operators.of(["fit"])[0].tolist() == [0.5, 1.0, 0.0]
 
 
 def test_a_cycle_in_a_mined_graph_is_survived():
