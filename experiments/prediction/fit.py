@@ -11,8 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.dataset import Dataset, Move, fold_of, weights, with_classes, with_nodes
-from experiments.prediction.grow import Part, TreeSettings, fit_part, to_forest
+from experiments.prediction.grow import (
+    Part,
+    TreeSettings,
+    centred,
+    draw_choice,
+    fit_part,
+    grow,
+    to_forest,
+)
 from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.features import alone
 from mile_rl.prediction.memory import ValueKey, value_key
 from mile_rl.prediction.model import Model
 from mile_rl.prediction.sample import Tables
@@ -43,7 +52,7 @@ CHOSEN: Mapping[str, TreeSettings] = {
 }
 """Chosen on validation folds of the published histories; see docs/adr/0011-prediction.md."""
 
-RIDGES: Mapping[str, float] = {"classes": 0.003, "touched": 0.01}
+RIDGES: Mapping[str, float] = {"classes": 0.003, "touched": 0.01, "values": 0.003}
 """Chosen in the same way."""
 
 
@@ -56,7 +65,8 @@ class FitSettings:
         inner_folds: folds over people by which one forest's answers become another one's features.
         weight_power: a group of n decisions weighs n ** (1 - this).
         trees: how each forest is grown, by its name.
-        ridges: scikit-learn's C of the logistic regression beside a forest, by its name.
+        ridges: of the line beside a forest, by its name: scikit-learn's C of a logistic regression, and for
+            ``values`` the weight of the squares, as in ``grow.draw_choice``.
     """
 
     seed: int = 0
@@ -75,6 +85,16 @@ class FitSettings:
             self.seed,
             ridge=self.ridges.get(name),
             n_classes=len(CLASSES) if name == "classes" else 2,
+        )
+
+    def choice(
+        self, name: str, rows: Floats, hit: NDArray[np.int64], weight: Floats, owner: NDArray[np.int64]
+    ) -> Part:
+        """Return the part called ``name``, fitted to candidates of which each owner chose one or none."""
+        trees = grow(rows, hit, weight, self.trees[name], self.seed)
+        line = draw_choice(rows, hit, weight, owner, self.ridges[name])
+        return Part(
+            trees=trees, line=centred(line, trees.decision_function(rows), rows, hit, weight), n_classes=2
         )
 
 
@@ -123,7 +143,9 @@ def fit(
     classes = _out_of_fold_classes(dataset, going_on, weight, settings, best)
     on_progress("end of history")
     ended = (dataset.y[train] < 0).astype(np.int64)
-    stop = settings.part("stop", dataset.rows[train], ended, weight[train])
+    # histories are drawn without loops and by people who have no other: the ends of those must be known, too
+    both = np.vstack([dataset.rows[train], alone(dataset.rows[train])])
+    stop = settings.part("stop", both, np.tile(ended, 2), np.tile(weight[train], 2))
     nodes = _Nodes(dataset, going_on, weight, classes, settings)
     on_progress("nodes touched")
     touched = nodes.fit("touched", nodes.rows, nodes.train)
@@ -321,7 +343,7 @@ def _fit_values(dataset: Dataset, train: Mask, settings: FitSettings) -> Part:
     common = {group: common_values(dataset, train, without=group, used=used) for group in groups}
     table, hit, owner = value_tables(dataset, moves, common.__getitem__)
     own = weights(dataset.group[[move.decision for move in moves]], settings.weight_power)[owner]
-    return settings.part("values", table, hit, own)
+    return settings.choice("values", table, hit, own, owner)
 
 
 def _lags(dataset: Dataset, train: Mask) -> dict[str, Floats]:

@@ -124,6 +124,54 @@ def draw_line(rows: Floats, y: NDArray[np.int64], weights: Floats, ridge: float,
     return Linear(weights=full, bias=bias)
 
 
+def draw_choice(
+    rows: Floats, hit: NDArray[np.int64], weights: Floats, owner: NDArray[np.int64], ridge: float
+) -> Linear:
+    """Return the line by which one of several candidates is chosen: a softmax over those of one owner.
+
+    Args:
+        rows: of the candidates.
+        hit: 1 for the one that was chosen; owners that chose none teach nothing here.
+        weights: of the candidates; those of one owner weigh the same.
+        owner: whose candidate each is, ascending.
+        ridge: what the squares of the slopes, on standardised features, cost.
+    """
+    from scipy.optimize import minimize
+
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread[spread == 0] = 1.0
+    taught = np.bincount(owner, weights=hit)[owner] > 0
+    own = np.unique(owner[taught], return_inverse=True)[1]
+    table = np.clip((rows[taught] - mean) / spread, -5.0, 5.0)
+    starts = np.searchsorted(own, np.arange(own.max() + 1))
+    chosen = weights[taught] * hit[taught]
+    mass = np.add.reduceat(chosen, starts)[own] / chosen.sum()
+
+    def loss(slopes: Floats) -> tuple[float, Floats]:
+        scores = table @ slopes
+        scores -= np.maximum.reduceat(scores, starts)[own]
+        odds = np.exp(scores)
+        sums = np.add.reduceat(odds, starts)[own]
+        gap = mass * odds / sums - chosen / chosen.sum()
+        cost = float((chosen / chosen.sum()) @ (np.log(sums) - scores)) + ridge * float(slopes @ slopes) / 2
+        return cost, table.T @ gap + ridge * slopes
+
+    best = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    return Linear(weights=(best / spread)[:, None], bias=-np.array([best @ (mean / spread)]))
+
+
+def centred(line: Linear, scores: Floats, rows: Floats, hit: NDArray[np.int64], weights: Floats) -> Linear:
+    """Return the line shifted so that, together with the trees' ``scores``, it expects as many hits as there are."""
+    from scipy.optimize import brentq
+
+    def excess(shift: float) -> float:
+        moved = Linear(weights=line.weights, bias=line.bias + shift)
+        expected = sigmoid((scores + moved.raw(rows)[:, 0]) / 2)
+        return float(np.average(expected - hit, weights=weights))
+
+    return Linear(weights=line.weights, bias=line.bias + brentq(excess, -40.0, 40.0, xtol=1e-4))
+
+
 def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
     """Return the trees as arrays.
 

@@ -53,10 +53,6 @@ SHAPES: Mapping[str, tuple[str, ...]] = {
 }
 """Each forest of the model with the features that it reads."""
 
-BLENDED = ("classes", "touched")
-"""The forests that answer together with a logistic regression: the mean of the two raw scores, which is the
-geometric mean of the odds."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Model:
@@ -64,7 +60,8 @@ class Model:
 
     Args:
         forests: by the names in ``SHAPES``.
-        lines: the logistic regressions beside those in ``BLENDED``.
+        lines: of the forests that do not answer alone, by the same names. The answer's raw score is the mean of
+            both, which is the geometric mean of the odds.
         common: parameter name -> its most common values, each with the share of people who used it.
         name_rates: parameter name -> how often a parameter of that name moves.
         lags: per granularity, how likely a return goes 1, 2, … iterations back.

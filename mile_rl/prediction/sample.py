@@ -104,12 +104,23 @@ def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> PastIte
         shares = np.array([guess.probability for guess in returns])
         back = returns[rng.choice(len(returns), p=shares / shares.sum())].back
         nodes = state.records[-1 - back]
-        return replace(
-            _record(state, nodes, tuple(_way_back(state.nodes, nodes, state, back)), gap_s),
-            change=change, returns_to=back, version=state.versions[-1 - back],
-        )  # fmt: skip
+        return _returned(state, nodes, tuple(_way_back(state.nodes, nodes, state, back)), gap_s, back)
     nodes, edits = _Drawing(model, state, classes, change, rng).run()
+    seen = state.seen_before(nodes) if all(edit.kind == "parameter" for edit in edits) else None
+    if seen is not None:  # the values drawn are those of an earlier version: that is what a return is
+        return _returned(state, nodes, edits, gap_s, seen)
     return replace(_record(state, nodes, edits, gap_s), version=f"drawn-{rng.integers(1 << 62):x}")
+
+
+def _returned(
+    state: HistoryState, nodes: tuple[PastNode, ...], edits: tuple[Edit, ...], gap_s: float, back: int
+) -> PastIteration:
+    return replace(
+        _record(state, nodes, edits, gap_s),
+        change=ChangeClass.RETURN,
+        returns_to=back,
+        version=state.versions[-1 - back],
+    )
 
 
 def _record(
