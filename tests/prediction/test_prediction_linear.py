@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from experiments.prediction.grow import TreeSettings, draw_line, fit_part
+from experiments.prediction.grow import TreeSettings, centred, draw_choice, draw_line, fit_part
 from mile_rl.prediction.linear import LIMIT, Linear
 from mile_rl.prediction.trees import sigmoid, softmax
 
@@ -51,3 +51,26 @@ def test_a_blend_has_the_geometric_mean_of_both_odds(rows):
     odds = both.chances(rows) / (1 - both.chances(rows))
     ones = trees.chances(rows) / (1 - trees.chances(rows)) * np.exp(both.line.raw(rows)[:, 0])
     np.testing.assert_allclose(odds, np.sqrt(ones), rtol=1e-6)
+
+
+def test_a_choice_ranks_what_is_chosen_first_and_asks_nobody_who_chose_nothing(rng):
+    owner = np.repeat(np.arange(80), 5)
+    rows = rng.normal(size=(400, 3)) * [1.0, 50.0, 1.0] + owner[:, None]
+    hit = np.zeros(400, dtype=int)
+    best = rows[:, 1].reshape(80, 5).argmax(axis=1)
+    hit[5 * np.arange(80) + best] = 1
+    hit[owner >= 60] = 0
+    line = draw_choice(rows, hit, np.ones(400), owner, 0.01)
+    scores = (rows @ line.weights).reshape(80, 5)
+    assert (scores.argmax(axis=1) == best).mean() > 0.9
+    again = draw_choice(rows[:300], hit[:300], np.ones(300), owner[:300], 0.01)
+    scores = (rows @ again.weights).reshape(80, 5)
+    assert (scores.argmax(axis=1) == best).mean() > 0.9
+
+
+def test_a_centred_line_expects_as_many_hits_as_there_are(rows, rng):
+    hit = (rng.random(400) < 0.1).astype(int)
+    line = Linear(weights=np.array([[1.0], [0.0], [0.0], [0.0]]), bias=np.array([30.0]))
+    trees = rng.normal(size=400)
+    moved = centred(line, trees, rows, hit, np.ones(400))
+    assert sigmoid((trees + moved.raw(rows)[:, 0]) / 2).mean() == pytest.approx(hit.mean(), abs=1e-3)

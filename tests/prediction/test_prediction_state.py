@@ -3,7 +3,7 @@ import pytest
 from made_histories import first, node, tuned, version
 
 from mile_rl.prediction.base import CLASS_INDEX, PastIteration, PastNode
-from mile_rl.prediction.features import CLASS_NAMES, class_row
+from mile_rl.prediction.features import CLASS_NAMES, alone, class_row
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.parameters import NEVER, same
@@ -143,3 +143,39 @@ def test_a_workflow_without_nodes_has_rows():
 )
 def test_values_are_the_same_by_type_and_value(left, right, equal):
     assert same(left, right) is equal
+
+
+def test_a_version_made_again_is_known_unless_its_code_may_differ():
+    code = PastIteration(
+        nodes=version(2.0),
+        edits=(Edit(kind="code", node="fit", stage="learn", operator="fit"),),
+        change=ChangeClass.MODEL,
+        version="other code",
+    )
+    state = followed([first(1.0), tuned(1.0, 2.0)])
+    assert state.seen_before(version(1.0)) == 1
+    assert state.seen_before(version(2.0)) is None
+    assert state.seen_before(version(3.0)) is None
+    state.observe(code)
+    assert state.seen_before(version(1.0)) is None
+    state.observe(tuned(2.0, 1.0, returns_to=2))
+    assert state.seen_before(version(2.0)) == 2
+
+
+def test_a_history_alone_has_neither_loops_nor_others(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory)
+    looped = [first(), *(tuned(float(i), float(i + 1), looped=i < 3) for i in range(1, 5))]
+    busy = class_row(followed(looped, memory=memory))[None]
+    hand = class_row(followed([first(), *(tuned(float(i), float(i + 1)) for i in range(3, 5))]))[None]
+    names = (
+        "iterations",
+        "hand",
+        "looped_last",
+        "looped_second",
+        "loop_share",
+        "person_hand",
+        "person_histories",
+    )
+    columns = [CLASS_NAMES.index(name) for name in (*names, "person_model_parameter")]
+    np.testing.assert_allclose(alone(busy)[:, columns], hand[:, columns])
