@@ -230,7 +230,7 @@ def parameter_row(
         float(integer),
         float(boolean),
         float(isinstance(value, str)),
-        float(len(set(map(repr, trace.values)))),
+        float(len(set(map(repr, trace.values)))) if len(trace.values) > 1 else 1.0,
         float(name_rate is not None),
         name_rate or 0.0,
         float(bool(state.looped and state.looped[-1])),

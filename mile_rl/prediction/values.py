@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -286,6 +287,7 @@ def _log_ratios(numbers: NDArray[np.float64], now: float) -> NDArray[np.float64]
     return out
 
 
+@lru_cache(maxsize=4096)
 def _digits(value: Scalar) -> int:
     """Return how many significant digits a number is written with: 1 for 0.1, 200 and 5, 3 for 0.125."""
     return len(f"{value:.8g}".split("e")[0].replace(".", "").replace("-", "").strip("0")) or 1
