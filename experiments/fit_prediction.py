@@ -19,22 +19,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from experiments.prediction.dataset import QUARTERS, Dataset, build, quarter
-from experiments.prediction.evaluate import (
-    MODEL,
-    forecast,
-    merge,
-    moves_report,
-    report,
-    stop_report,
-)
-from experiments.prediction.fit import FitSettings, fit
-from experiments.prediction.generated import compare, walks
+from experiments.prediction.dataset import build
+from experiments.prediction.fit import FitSettings
+from experiments.prediction.judge import Material, fit_and_judge
 from experiments.prediction.plots import draw_plots
 from experiments.prediction.tracking import track
-from experiments.prediction.value_scores import value_hits, values_report
 from mile_rl.errors import MileError
 from traces.reader import Traces
 from traces.schema import History
@@ -54,6 +43,7 @@ class FitArguments:
         tracking: MLflow's tracking store; a SQLite file in ``folder`` where empty.
         settings: how the forests are grown.
         synthetic: whether made-up histories are fitted too; they are never judged on.
+        jobs: how many fits run side by side.
     """
 
     traces: tuple[Path, ...]
@@ -62,6 +52,7 @@ class FitArguments:
     tracking: str = ""
     settings: FitSettings = field(default_factory=FitSettings)
     synthetic: bool = False
+    jobs: int = 2
 
 
 def read(arguments: FitArguments) -> tuple[list[History], str]:
@@ -95,7 +86,6 @@ def run(arguments: FitArguments) -> dict[str, Any]:
     LOG.info("%d histories, traces %s", len(histories), digest)
     dataset = build(histories)
     LOG.info("%d decisions, %d nodes, %d moves", len(dataset.y), len(dataset.nodes), len(dataset.moves))
-    figures = judge(dataset, histories, arguments.settings)
     facts = {
         "traces": digest,
         "sources": {
@@ -104,13 +94,12 @@ def run(arguments: FitArguments) -> dict[str, Any]:
         "groups": len(set(dataset.group.tolist())),
         "seed": arguments.settings.seed,
     }
-    final = fit(dataset, np.ones(len(dataset.y), dtype=bool), arguments.settings, facts, LOG.info)
+    material = Material(dataset=dataset, histories=histories, settings=arguments.settings, facts=facts)
+    model, figures = fit_and_judge(material, arguments.jobs)
     figures["facts"] = {**facts, "fit_seconds": round(time.monotonic() - started, 1)}
     arguments.folder.mkdir(parents=True, exist_ok=True)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(
-        json.dumps(final.model.to_json(), separators=(",", ":")) + "\n", encoding="utf-8"
-    )
+    arguments.out.write_text(json.dumps(model.to_json(), separators=(",", ":")) + "\n", encoding="utf-8")
     report_path = arguments.folder / "report.json"
     report_path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     plots = draw_plots(figures["held_out"], arguments.folder)
@@ -124,43 +113,6 @@ def run(arguments: FitArguments) -> dict[str, Any]:
     )
     LOG.info("run %s, %.0f s", run_id, time.monotonic() - started)
     return figures
-
-
-def judge(dataset: Dataset, histories: Sequence[History], settings: FitSettings) -> dict[str, Any]:
-    """Judge every group by a model that never saw it: four fits, each without one quarter of the groups.
-
-    Quarter 0 was never looked at while the settings were chosen; its figures stand alone under ``test``.
-    """
-    quarters = quarter(dataset.group)
-    rng = np.random.default_rng(settings.seed)
-    forecasts, hits, pairs = [], [], []
-    ends = np.zeros(len(dataset.y))
-    moved = np.zeros(len(dataset.parameter_y))
-    for number in range(QUARTERS):
-        held_out = quarters == number
-        if not held_out.any() or held_out.all():
-            continue
-        LOG.info("fit without quarter %d", number)
-        judged = fit(dataset, ~held_out, settings, {"without_quarter": number}, LOG.info)
-        said = forecast(dataset, ~held_out, judged, settings.weight_power)
-        forecasts.append((held_out, said))
-        found = value_hits(dataset, held_out, judged)
-        hits.extend([found] if found else [])
-        ends[held_out] = judged.estimators["stop"].predict_proba(dataset.rows[held_out])[:, 1]
-        rows = held_out[dataset.parameter_decision]
-        moved[rows] = judged.moves(dataset, said.classes[MODEL], said.nodes[MODEL])[rows]
-        unseen = [history for history in histories if quarter([history.group])[0] == number]
-        pairs.extend(walks(judged.model, [history for history in unseen if not history.synthetic], rng))
-    everybody = np.ones(len(dataset.y), dtype=bool)
-    merged = merge(forecasts, dataset)
-    return {
-        "held_out": report(dataset, everybody, merged, settings.seed),
-        "test": report(dataset, quarters == 0, merged, settings.seed),
-        "values": values_report(hits, settings.seed),
-        "moves": moves_report(dataset, everybody, moved),
-        "stop": stop_report(dataset, everybody, ends),
-        "generated": compare(pairs, settings.seed),
-    }
 
 
 def _flat(nested: Any, prefix: str = "") -> dict[str, Any]:
@@ -182,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--synthetic", action="store_true", help="fit on made-up histories too")
+    parser.add_argument("--jobs", type=int, default=2, help="fits that run side by side, one core each")
     given = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -192,6 +145,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tracking=given.tracking,
         settings=FitSettings(seed=given.seed),
         synthetic=given.synthetic,
+        jobs=given.jobs,
     )
     try:
         run(arguments)

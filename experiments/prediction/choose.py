@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from experiments.fit_prediction import FitArguments, read
 from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES
 from experiments.prediction.dataset import Dataset, build, fold_of, quarter, weights, with_classes
-from experiments.prediction.fit import CHOSEN, class_chances
-from experiments.prediction.grow import TreeSettings, grow
+from experiments.prediction.fit import CHOSEN, RIDGES
+from experiments.prediction.grow import TreeSettings, draw_line, fit_part
 from experiments.prediction.scores import binary_loss, bootstrap, class_loss
+from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.trees import softmax
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -29,48 +31,39 @@ Candidate = Callable[[Dataset, Mask, Floats], Floats]
 FOLDS = 3
 
 
-def trees(settings: TreeSettings) -> Candidate:
-    """Return the candidate that grows trees with these settings."""
+def parts(settings: TreeSettings, ridge: float | None = None) -> Candidate:
+    """Return the candidate that grows trees, with a logistic regression beside them where ``ridge`` is given."""
 
     def forecast(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
-        fitted = grow(dataset.rows[train], dataset.y[train], weight[train], settings, seed=0)
-        return class_chances(fitted, dataset.rows)
+        fitted = fit_part(
+            dataset.rows[train],
+            dataset.y[train],
+            weight[train],
+            settings,
+            0,
+            ridge=ridge,
+            n_classes=len(CLASSES),
+        )
+        return fitted.chances(dataset.rows)
 
     return forecast
 
 
 def logistic(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
-    """Return the forecast of a ridge logistic regression on the same features."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.003, max_iter=400))
-    model.fit(dataset.rows[train], dataset.y[train], logisticregression__sample_weight=weight[train])
-    out = np.full((len(dataset.y), 8), 1e-6)
-    out[:, model.classes_] = model.predict_proba(dataset.rows)
-    return out / out.sum(axis=1, keepdims=True)
+    """Return the forecast of the logistic regression alone."""
+    line = draw_line(
+        dataset.rows[train], dataset.y[train], weight[train], RIDGES["classes"], n_classes=len(CLASSES)
+    )
+    return softmax(line.raw(dataset.rows))
 
 
-def together(first: Candidate, second: Candidate) -> Candidate:
-    """Return the candidate whose odds are the geometric mean of two others'."""
-
-    def forecast(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
-        product = np.sqrt(first(dataset, train, weight) * second(dataset, train, weight))
-        chances: Floats = product / product.sum(axis=1, keepdims=True)
-        return chances
-
-    return forecast
-
-
-def node_trees(settings: TreeSettings, classes: Floats) -> Candidate:
-    """Return the candidate that grows trees for the nodes, given out-of-fold chances of the classes."""
+def node_parts(settings: TreeSettings, classes: Floats, ridge: float | None = None) -> Candidate:
+    """Return the same for the nodes, given out-of-fold chances of the classes."""
 
     def forecast(dataset: Dataset, chosen: Mask, weight: Floats) -> Floats:
         nodes = with_classes(dataset, classes)
-        fitted = grow(nodes[chosen], dataset.node_y[chosen], weight[chosen], settings, seed=0)
-        chances: Floats = fitted.predict_proba(nodes)[:, 1]
-        return chances
+        fitted = fit_part(nodes[chosen], dataset.node_y[chosen], weight[chosen], settings, 0, ridge=ridge)
+        return fitted.chances(nodes)
 
     return forecast
 
@@ -131,28 +124,30 @@ def main(argv: Sequence[str]) -> int:
     histories, _ = read(FitArguments(traces=tuple(Path(name) for name in argv)))
     dataset = build(histories)
     seen = (quarter(dataset.group) != 0) & (dataset.y >= 0)
-    chosen = CHOSEN["classes"]
+    chosen, ridge = CHOSEN["classes"], RIDGES["classes"]
     classes: dict[str, Candidate] = {
         **CLASS_BASELINES,
         "logistic regression": logistic,
-        "boosted trees, as chosen": trees(chosen),
-        "trees and logistic regression together": together(trees(chosen), logistic),
-        "boosted trees, half as many": trees(replace(chosen, rounds=chosen.rounds // 2)),
-        "boosted trees, twice the leaves": trees(replace(chosen, leaves=2 * chosen.leaves)),
+        "boosted trees": parts(chosen),
+        "both together, as chosen": parts(chosen, ridge),
+        "both, half as many trees": parts(replace(chosen, rounds=chosen.rounds // 2), ridge),
     }
     sources = " | ".join(sorted(set(dataset.source.tolist())))
     head = [f"| candidate | {sources} |", "|---" * (1 + sources.count("|") + 1) + "|"]
     lines = ["change class", *head]
-    lines += table(dataset, seen, classes, "trees and logistic regression together", nodes=False)
-    chances = across(dataset, classes["boosted trees, as chosen"], seen, nodes=False)
-    settings = CHOSEN["touched"]
+    lines += table(dataset, seen, classes, "both together, as chosen", nodes=False)
+    chances = across(dataset, classes["both together, as chosen"], seen, nodes=False)
+    settings, ridge = CHOSEN["touched"], RIDGES["touched"]
     nodes: dict[str, Candidate] = {
         **NODE_BASELINES,
-        "boosted trees, as chosen": node_trees(settings, chances),
-        "boosted trees, half as many": node_trees(replace(settings, rounds=settings.rounds // 2), chances),
+        "boosted trees": node_parts(settings, chances),
+        "both together, as chosen": node_parts(settings, chances, ridge),
+        "both, half as many trees": node_parts(
+            replace(settings, rounds=settings.rounds // 2), chances, ridge
+        ),
     }
     lines += ["", "nodes touched", *head]
-    lines += table(dataset, seen, nodes, "boosted trees, as chosen", nodes=True)
+    lines += table(dataset, seen, nodes, "both together, as chosen", nodes=True)
     sys.stdout.write("\n".join(lines) + "\n")
     return 0
 

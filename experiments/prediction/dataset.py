@@ -175,9 +175,7 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
         out.node_y.append(np.zeros(0, dtype=bool))
         out.generated.append(np.zeros((0, len(GENERATED_NAMES) - len(NODE_NAMES))))
         return
-    edited = {edit.node for edit in record.edits if edit.kind != "add"}
-    assert state.table is not None
-    touched = np.array([name in edited for name in state.table.names], dtype=bool)
+    touched = touched_nodes(state, record)
     out.nodes.append(node_rows(state, UNINFORMED))
     out.node_y.append(touched)
     out.generated.append(_generated(state, record, touched))
@@ -187,6 +185,20 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
         else:
             out.kinds.append((f"{edit.stage} {edit.kind}", decision))
     _add_parameters(out, state, record, decision, group, taken)
+
+
+def touched_nodes(state: HistoryState, record: PastIteration) -> NDArray[np.bool_]:
+    """Return, of each node of the latest version, whether the next iteration touched it.
+
+    An edit bears the node's name after it: what is gone and was not removed goes on under another name, and was
+    touched if one of the edited nodes has a name that was not there before.
+    """
+    assert state.table is not None
+    names = state.table.names
+    edited = {edit.node for edit in record.edits if edit.kind != "add"}
+    if not edited.issubset(names):
+        edited.update(set(names).difference(node.name for node in record.nodes))
+    return np.array([name in edited for name in names], dtype=bool)
 
 
 def _generated(state: HistoryState, record: PastIteration, touched: NDArray[np.bool_]) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES, SLOW_BASELINES
 from experiments.prediction.dataset import Dataset, weights, with_classes
-from experiments.prediction.fit import Fitted, class_chances
+from experiments.prediction.fit import Fitted
 from experiments.prediction.scores import (
     binary_loss,
     bootstrap,
@@ -70,13 +70,12 @@ def forecast(
     nodes = {MODEL: fitted.touched(dataset, classes[MODEL])}
     for name, node_baseline in NODE_BASELINES.items():
         nodes[name] = node_baseline(dataset, going_on[dataset.node_decision], node_weight)
-    fresh = class_chances(fitted.estimators["classes"], dataset.fresh_rows)
-    touched = fitted.estimators["touched"]
+    fresh = fitted.parts["classes"].chances(dataset.fresh_rows)
     return Forecasts(
         classes=classes,
         nodes=nodes,
         fresh_classes=fresh,
-        fresh_nodes=touched.predict_proba(with_classes(dataset, fresh, fresh=True))[:, 1],
+        fresh_nodes=fitted.parts["touched"].chances(with_classes(dataset, fresh, fresh=True)),
     )
 
 

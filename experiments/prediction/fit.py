@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.dataset import Dataset, Move, fold_of, weights, with_classes, with_nodes
-from experiments.prediction.grow import NEVER_SEEN, TreeSettings, grow, to_forest
+from experiments.prediction.grow import (
+    Part,
+    TreeSettings,
+    centred,
+    draw_choice,
+    fit_part,
+    grow,
+    to_forest,
+)
 from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.features import alone
 from mile_rl.prediction.memory import ValueKey, value_key
 from mile_rl.prediction.model import Model
 from mile_rl.prediction.sample import Tables
-from mile_rl.prediction.trees import softmax
 from mile_rl.prediction.values import candidates, rows
 from mile_rl.workflows.edits import STAGES, Scalar
 
@@ -44,6 +52,9 @@ CHOSEN: Mapping[str, TreeSettings] = {
 }
 """Chosen on validation folds of the published histories; see docs/adr/0011-prediction.md."""
 
+RIDGES: Mapping[str, float] = {"classes": 0.003, "touched": 0.01, "values": 0.003}
+"""Chosen in the same way."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitSettings:
@@ -54,45 +65,58 @@ class FitSettings:
         inner_folds: folds over people by which one forest's answers become another one's features.
         weight_power: a group of n decisions weighs n ** (1 - this).
         trees: how each forest is grown, by its name.
+        ridges: of the line beside a forest, by its name: scikit-learn's C of a logistic regression, and for
+            ``values`` the weight of the squares, as in ``grow.draw_choice``.
     """
 
     seed: int = 0
     inner_folds: int = 3
     weight_power: float = 0.5
     trees: Mapping[str, TreeSettings] = field(default_factory=lambda: dict(CHOSEN))
+    ridges: Mapping[str, float] = field(default_factory=lambda: dict(RIDGES))
+
+    def part(self, name: str, rows: Floats, y: NDArray[np.int64], weight: Floats) -> Part:
+        """Return the part of the model called ``name``, fitted to weighted rows."""
+        return fit_part(
+            rows,
+            y,
+            weight,
+            self.trees[name],
+            self.seed,
+            ridge=self.ridges.get(name),
+            n_classes=len(CLASSES) if name == "classes" else 2,
+        )
+
+    def choice(
+        self, name: str, rows: Floats, hit: NDArray[np.int64], weight: Floats, owner: NDArray[np.int64]
+    ) -> Part:
+        """Return the part called ``name``, fitted to candidates of which each owner chose one or none."""
+        trees = grow(rows, hit, weight, self.trees[name], self.seed)
+        line = draw_choice(rows, hit, weight, owner, self.ridges[name])
+        return Part(
+            trees=trees, line=centred(line, trees.decision_function(rows), rows, hit, weight), n_classes=2
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fitted:
-    """A fitted model, and the estimators behind it for scoring many rows at once."""
+    """A fitted model, and the parts behind it for scoring many rows at once."""
 
     model: Model
-    estimators: Mapping[str, Any]
+    parts: Mapping[str, Part]
 
     def classes(self, dataset: Dataset) -> Floats:
         """Return P(change class) of every decision."""
-        return class_chances(self.estimators["classes"], dataset.rows)
+        return self.parts["classes"].chances(dataset.rows)
 
     def touched(self, dataset: Dataset, classes: Floats) -> Floats:
         """Return P(touched) of every row of ``dataset.nodes``."""
-        chances: Floats = self.estimators["touched"].predict_proba(with_classes(dataset, classes))[:, 1]
-        return chances
+        return self.parts["touched"].chances(with_classes(dataset, classes))
 
     def moves(self, dataset: Dataset, classes: Floats, touched: Floats) -> Floats:
         """Return P(it moves) of every row of ``dataset.parameters``."""
         table = with_nodes(dataset, classes, touched, self.model.name_rates)
-        chances: Floats = self.estimators["moves"].predict_proba(table)[:, 1]
-        return chances
-
-
-def class_chances(estimator: Any, table: Floats) -> Floats:
-    """Return P(change class), in the order of ``CLASSES``, exactly as the shipped trees answer."""
-    scores = np.full((len(table), len(CLASSES)), NEVER_SEEN)
-    raw = estimator.decision_function(table)
-    if len(estimator.classes_) == 2:
-        raw = np.stack([np.zeros(len(table)), raw], axis=1)
-    scores[:, estimator.classes_] = raw
-    return softmax(scores)
+        return self.parts["moves"].chances(table)
 
 
 def fit(
@@ -115,28 +139,24 @@ def fit(
     weight[train] = weights(dataset.group[train], settings.weight_power)
     going_on = train & (dataset.y >= 0)
     on_progress("change classes")
-    best = grow(
-        dataset.rows[going_on],
-        dataset.y[going_on],
-        weight[going_on],
-        settings.trees["classes"],
-        settings.seed,
-    )
+    best = settings.part("classes", dataset.rows[going_on], dataset.y[going_on], weight[going_on])
     classes = _out_of_fold_classes(dataset, going_on, weight, settings, best)
     on_progress("end of history")
     ended = (dataset.y[train] < 0).astype(np.int64)
-    stop = grow(dataset.rows[train], ended, weight[train], settings.trees["stop"], settings.seed)
-    nodes = _Nodes(dataset, going_on, weight, classes, settings.seed)
+    # histories are drawn without loops and by people who have no other: the ends of those must be known, too
+    both = np.vstack([dataset.rows[train], alone(dataset.rows[train])])
+    stop = settings.part("stop", both, np.tile(ended, 2), np.tile(weight[train], 2))
+    nodes = _Nodes(dataset, going_on, weight, classes, settings)
     on_progress("nodes touched")
-    touched = nodes.grow(nodes.rows, nodes.train, settings, "touched")
+    touched = nodes.fit("touched", nodes.rows, nodes.train)
     on_progress("nodes touched, for drawing")
-    generated = nodes.grow(np.hstack([nodes.rows, dataset.generated]), nodes.train, settings, "generated")
+    generated = nodes.fit("generated", np.hstack([nodes.rows, dataset.generated]), nodes.train)
     on_progress("parameters")
     rates = name_rates(dataset, going_on)
     moves = _fit_moves(dataset, going_on, weight, nodes, classes, rates, settings, touched)
     on_progress("values")
     values = _fit_values(dataset, going_on, settings)
-    estimators = {
+    parts = {
         "classes": best,
         "stop": stop,
         "touched": touched,
@@ -144,23 +164,21 @@ def fit(
         "values": values,
         "generated": generated,
     }
-    return Fitted(model=_model(dataset, going_on, weight, estimators, rates, facts), estimators=estimators)
+    return Fitted(model=_model(dataset, going_on, weight, parts, rates, facts), parts=parts)
 
 
 def _model(
     dataset: Dataset,
     train: Mask,
     weight: Floats,
-    estimators: Mapping[str, Any],
+    parts: Mapping[str, Part],
     rates: Mapping[str, float],
     facts: Mapping[str, Any],
 ) -> Model:
     """Return the model as it ships: the trees as plain arrays, and the tables beside them."""
     return Model(
-        forests={
-            name: to_forest(estimator, len(CLASSES) if name == "classes" else 2)
-            for name, estimator in estimators.items()
-        },
+        forests={name: to_forest(part.trees, part.n_classes) for name, part in parts.items()},
+        lines={name: part.line for name, part in parts.items() if part.line is not None},
         common=_shipped_values(dataset, train),
         name_rates=rates,
         lags=_lags(dataset, train),
@@ -172,17 +190,19 @@ def _model(
 class _Nodes:
     """The rows of nodes that are fitted on, and their weights."""
 
-    def __init__(self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats, seed: int) -> None:
+    def __init__(
+        self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats, settings: FitSettings
+    ) -> None:
         sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))[dataset.node_decision]
-        self.y = dataset.node_y
-        drawn = np.random.default_rng(seed).random(len(sizes)) * np.maximum(sizes, MAX_NODE_ROWS)
+        self.y, self.settings = dataset.node_y, settings
+        drawn = np.random.default_rng(settings.seed).random(len(sizes)) * np.maximum(sizes, MAX_NODE_ROWS)
         self.train = train[dataset.node_decision] & (drawn < MAX_NODE_ROWS)
         self.rows = with_classes(dataset, classes)
         self.weight = weight[dataset.node_decision] / np.minimum(sizes, MAX_NODE_ROWS)
 
-    def grow(self, rows: Floats, chosen: Mask, settings: FitSettings, name: str) -> Any:
-        """Return trees grown on the chosen rows."""
-        return grow(rows[chosen], self.y[chosen], self.weight[chosen], settings.trees[name], settings.seed)
+    def fit(self, name: str, rows: Floats, chosen: Mask) -> Part:
+        """Return the part called ``name``, fitted to the chosen rows."""
+        return self.settings.part(name, rows[chosen], self.y[chosen], self.weight[chosen])
 
 
 def _shipped_values(dataset: Dataset, train: Mask) -> dict[str, tuple[tuple[Scalar, float], ...]]:
@@ -193,22 +213,16 @@ def _shipped_values(dataset: Dataset, train: Mask) -> dict[str, tuple[tuple[Scal
 
 
 def _out_of_fold_classes(
-    dataset: Dataset, train: Mask, weight: Floats, settings: FitSettings, best: Any
+    dataset: Dataset, train: Mask, weight: Floats, settings: FitSettings, best: Part
 ) -> Floats:
     """Return P(change class) of every decision; of those fitted on, from fits that did not see their group."""
-    chances = class_chances(best, dataset.rows)
+    chances = best.chances(dataset.rows)
     folds = fold_of(dataset.group, settings.inner_folds)
     for fold in range(settings.inner_folds):
         inside, outside = train & (folds != fold), train & (folds == fold)
         if inside.any() and outside.any():
-            part = grow(
-                dataset.rows[inside],
-                dataset.y[inside],
-                weight[inside],
-                settings.trees["classes"],
-                settings.seed,
-            )
-            chances[outside] = class_chances(part, dataset.rows[outside])
+            part = settings.part("classes", dataset.rows[inside], dataset.y[inside], weight[inside])
+            chances[outside] = part.chances(dataset.rows[outside])
     return chances
 
 
@@ -242,15 +256,15 @@ def _fit_moves(
     classes: Floats,
     rates: Mapping[str, float],
     settings: FitSettings,
-    touched: Any,
-) -> Any:
-    chances: Floats = touched.predict_proba(nodes.rows)[:, 1]
+    touched: Part,
+) -> Part:
+    chances = touched.chances(nodes.rows)
     folds = fold_of(dataset.group, 2)[dataset.node_decision]
     for fold in range(2):
         inside, outside = nodes.train & (folds != fold), nodes.train & (folds == fold)
         if inside.any() and outside.any():
-            part = nodes.grow(nodes.rows, inside, settings, "touched")
-            chances[outside] = part.predict_proba(nodes.rows[outside])[:, 1]
+            part = nodes.fit("touched", nodes.rows, inside)
+            chances[outside] = part.chances(nodes.rows[outside])
     chosen = np.flatnonzero(train[dataset.parameter_decision])
     if len(chosen) > MAX_PARAMETER_ROWS:
         rng = np.random.default_rng(settings.seed)
@@ -258,9 +272,7 @@ def _fit_moves(
     sizes = np.bincount(dataset.parameter_decision, minlength=len(dataset.y))
     own = (weight / np.sqrt(np.maximum(sizes, 1)))[dataset.parameter_decision]
     table = with_nodes(dataset, classes, chances, rates)
-    return grow(
-        table[chosen], dataset.parameter_y[chosen], own[chosen], settings.trees["moves"], settings.seed
-    )
+    return settings.part("moves", table[chosen], dataset.parameter_y[chosen], own[chosen])
 
 
 Used = Mapping[str, Mapping[ValueKey, tuple[Scalar, frozenset[str]]]]
@@ -324,14 +336,14 @@ def value_tables(
     return np.vstack(tables), np.concatenate(hits), np.concatenate(owners)
 
 
-def _fit_values(dataset: Dataset, train: Mask, settings: FitSettings) -> Any:
+def _fit_values(dataset: Dataset, train: Mask, settings: FitSettings) -> Part:
     moves = [move for move in dataset.moves if train[move.decision]]
     used = values_used(dataset, train)
     groups = {str(dataset.group[move.decision]) for move in moves}
     common = {group: common_values(dataset, train, without=group, used=used) for group in groups}
     table, hit, owner = value_tables(dataset, moves, common.__getitem__)
     own = weights(dataset.group[[move.decision for move in moves]], settings.weight_power)[owner]
-    return grow(table, hit, own, settings.trees["values"], settings.seed)
+    return settings.choice("values", table, hit, own, owner)
 
 
 def _lags(dataset: Dataset, train: Mask) -> dict[str, Floats]:

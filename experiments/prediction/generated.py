@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from experiments.prediction.records import granularity, to_record
+from experiments.prediction.records import granularity, records_of
 from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, PastIteration, PastNode
 from mile_rl.prediction.model import Model, TreePredictor
 from traces.schema import History
@@ -96,7 +96,7 @@ def real_walks(histories: Sequence[History]) -> list[tuple[Walk, PastIteration, 
     out = []
     for history in histories:
         kind = granularity(history.source)
-        records = [to_record(iteration, commits=kind == "commit") for iteration in history.iterations]
+        records = records_of(history)
         own = [records[0], *(record for record in records[1:] if not record.looped)]
         out.append((walk_of(history.group, own), records[0], kind))
     return out

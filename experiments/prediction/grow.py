@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from mile_rl.prediction.trees import Forest
+from mile_rl.prediction.linear import Linear
+from mile_rl.prediction.trees import Forest, sigmoid, softmax
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,124 @@ def grow(
         early_stopping=False,
         random_state=seed,
     ).fit(rows, y, sample_weight=weights / weights.mean())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part:
+    """One fitted part of the model: trees, and a logistic regression beside them where the two answer together.
+
+    It answers as the shipped part does, for many rows at once.
+    """
+
+    trees: HistGradientBoostingClassifier
+    line: Linear | None
+    n_classes: int
+
+    def raw(self, rows: Floats) -> Floats:
+        """Return the raw scores, shape (rows, n_classes); of two classes one score, the log-odds of the second."""
+        scores: Floats = self.trees.decision_function(rows)
+        if scores.ndim == 1:
+            scores = (
+                scores[:, None] if self.n_classes == 2 else np.stack([np.zeros(len(rows)), scores], axis=1)
+            )
+        if self.n_classes > 2:
+            full = np.full((len(rows), self.n_classes), NEVER_SEEN)
+            full[:, self.trees.classes_] = scores
+            scores = full
+        return scores if self.line is None else (scores + self.line.raw(rows)) / 2
+
+    def chances(self, rows: Floats) -> Floats:
+        """Return P(each class), or P(yes) of two, shape (rows,)."""
+        scores = self.raw(rows)
+        return softmax(scores) if self.n_classes > 2 else sigmoid(scores)[:, 0]
+
+
+def fit_part(
+    rows: Floats,
+    y: NDArray[np.int64],
+    weights: Floats,
+    settings: TreeSettings,
+    seed: int,
+    *,
+    ridge: float | None = None,
+    n_classes: int = 2,
+) -> Part:
+    """Return trees, and where ``ridge`` is given a logistic regression beside them; arguments as below."""
+    line = None if ridge is None else draw_line(rows, y, weights, ridge, n_classes)
+    return Part(trees=grow(rows, y, weights, settings, seed), line=line, n_classes=n_classes)
+
+
+def draw_line(rows: Floats, y: NDArray[np.int64], weights: Floats, ridge: float, n_classes: int) -> Linear:
+    """Return a logistic regression fitted to weighted rows; the weights are scaled to a mean of 1.
+
+    Args:
+        rows, y, weights: as in :func:`grow`.
+        ridge: scikit-learn's C, on standardised features: the smaller, the flatter.
+        n_classes: how many classes the answer has; 2 gives one score, the log-odds of the second.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread[spread == 0] = 1.0
+    fitted = LogisticRegression(C=ridge, solver="newton-cholesky", max_iter=50)
+    fitted.fit((rows - mean) / spread, y, sample_weight=weights / weights.mean())
+    slopes, start = fitted.coef_.T / spread[:, None], fitted.intercept_ - fitted.coef_ @ (mean / spread)
+    if n_classes == 2:
+        return Linear(weights=slopes, bias=start)
+    labels = fitted.classes_
+    if len(labels) == 2:  # scikit-learn scores the second of two against 0 for the first
+        slopes, start = np.hstack([0 * slopes, slopes]), np.array([0.0, start[0]])
+    full, bias = np.zeros((rows.shape[1], n_classes)), np.full(n_classes, NEVER_SEEN)
+    full[:, labels], bias[labels] = slopes, start
+    return Linear(weights=full, bias=bias)
+
+
+def draw_choice(
+    rows: Floats, hit: NDArray[np.int64], weights: Floats, owner: NDArray[np.int64], ridge: float
+) -> Linear:
+    """Return the line by which one of several candidates is chosen: a softmax over those of one owner.
+
+    Args:
+        rows: of the candidates.
+        hit: 1 for the one that was chosen; owners that chose none teach nothing here.
+        weights: of the candidates; those of one owner weigh the same.
+        owner: whose candidate each is, ascending.
+        ridge: what the squares of the slopes, on standardised features, cost.
+    """
+    from scipy.optimize import minimize
+
+    mean, spread = rows.mean(axis=0), rows.std(axis=0)
+    spread[spread == 0] = 1.0
+    taught = np.bincount(owner, weights=hit)[owner] > 0
+    own = np.unique(owner[taught], return_inverse=True)[1]
+    table = np.clip((rows[taught] - mean) / spread, -5.0, 5.0)
+    starts = np.searchsorted(own, np.arange(own.max() + 1))
+    chosen = weights[taught] * hit[taught]
+    mass = np.add.reduceat(chosen, starts)[own] / chosen.sum()
+
+    def loss(slopes: Floats) -> tuple[float, Floats]:
+        scores = table @ slopes
+        scores -= np.maximum.reduceat(scores, starts)[own]
+        odds = np.exp(scores)
+        sums = np.add.reduceat(odds, starts)[own]
+        gap = mass * odds / sums - chosen / chosen.sum()
+        cost = float((chosen / chosen.sum()) @ (np.log(sums) - scores)) + ridge * float(slopes @ slopes) / 2
+        return cost, table.T @ gap + ridge * slopes
+
+    best = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
+    return Linear(weights=(best / spread)[:, None], bias=-np.array([best @ (mean / spread)]))
+
+
+def centred(line: Linear, scores: Floats, rows: Floats, hit: NDArray[np.int64], weights: Floats) -> Linear:
+    """Return the line shifted so that, together with the trees' ``scores``, it expects as many hits as there are."""
+    from scipy.optimize import brentq
+
+    def excess(shift: float) -> float:
+        moved = Linear(weights=line.weights, bias=line.bias + shift)
+        expected = sigmoid((scores + moved.raw(rows)[:, 0]) / 2)
+        return float(np.average(expected - hit, weights=weights))
+
+    return Linear(weights=line.weights, bias=line.bias + brentq(excess, -40.0, 40.0, xtol=1e-4))
 
 
 def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:

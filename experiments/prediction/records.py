@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mile_rl.prediction.base import Granularity, PastIteration, PastNode
 from mile_rl.prediction.memory import PersonMemory
@@ -72,6 +72,44 @@ def to_record(iteration: Iteration, *, commits: bool) -> PastIteration:
     )
 
 
+def records_of(history: History) -> list[PastIteration]:
+    """Return a history's iterations as the model sees them; those that a program made count as looped."""
+    commits = granularity(history.source) == "commit"
+    copies = _copies(history)
+    records = [to_record(iteration, commits=commits) for iteration in history.iterations]
+    return [
+        replace(record, looped=True) if index in copies else record for index, record in enumerate(records)
+    ]
+
+
+def _copies(history: History) -> set[int]:
+    """Return the iterations that only repeat a change made on another line of the history before.
+
+    Rebasing, squashing and picking leave them behind: nobody decided anything a second time. The published table
+    leaves out those that are equal byte by byte; these differ in what running them again gave.
+    """
+    made: dict[tuple[str, str], list[int]] = {}
+    copies = set()
+    for iteration in history.iterations:
+        if iteration.parent is None:
+            continue
+        change = (history.iterations[iteration.parent].version, iteration.version)
+        if change[0] == change[1]:
+            continue
+        if change in made and not _ancestors(history, iteration.index).issuperset(made[change]):
+            copies.add(iteration.index)
+        made.setdefault(change, []).append(iteration.index)
+    return copies
+
+
+def _ancestors(history: History, index: int | None) -> set[int]:
+    found = set()
+    while index is not None:
+        found.add(index)
+        index = history.iterations[index].parent
+    return found
+
+
 def transitions(histories: Sequence[History]) -> Iterator[Transition]:
     """Yield every state of one person's histories with what followed it, looped iterations included.
 
@@ -85,12 +123,14 @@ def transitions(histories: Sequence[History]) -> Iterator[Transition]:
     memory = PersonMemory()
     children = [_children(history) for history in histories]
     states: dict[tuple[int, int], HistoryState] = {}
-    for position, iteration in _in_order_of_time(histories):
+    waiting: list[_Waiting] = []
+    records = [records_of(history) for history in histories]
+    for now, position, iteration in _in_order_of_time(histories):
+        waiting = _told(waiting, now, position)
         history, left = histories[position], children[position]
-        kind = granularity(history.source)
-        record = to_record(iteration, commits=kind == "commit")
+        record = records[position][iteration.index]
         if iteration.parent is None:
-            state = HistoryState(kind, memory)
+            state = HistoryState(granularity(history.source), memory)
         else:
             state = states[position, iteration.parent]
             yield Transition(state=state, record=record, history=position, seen=memory.hand)
@@ -99,11 +139,37 @@ def transitions(histories: Sequence[History]) -> Iterator[Transition]:
                 state = state.fork()
             else:
                 del states[position, iteration.parent]
-        state.observe(record)
+        waiting.append(_Waiting(at=now, position=position, state=state, record=record))
         if left[iteration.index]:
             states[position, iteration.index] = state
         elif iteration.index == len(history.iterations) - 1:
+            waiting = _told(waiting, now, position)
             yield Transition(state=state, record=None, history=position, seen=memory.hand)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Waiting:
+    """An iteration that its state has not been told of yet."""
+
+    at: int
+    position: int
+    state: HistoryState
+    record: PastIteration
+
+
+def _told(waiting: Sequence[_Waiting], now: int, position: int) -> list[_Waiting]:
+    """Tell the states what happened before ``now`` or in the history at ``position``; return the rest.
+
+    One commit may change several histories at once. What it did to one of them must not be known, through the
+    person's memory, when it is foreseen what it does to another.
+    """
+    rest = []
+    for item in waiting:
+        if item.at < now or item.position == position:
+            item.state.observe(item.record)
+        else:
+            rest.append(item)
+    return rest
 
 
 def _children(history: History) -> list[int]:
@@ -114,9 +180,9 @@ def _children(history: History) -> list[int]:
     return children
 
 
-def _in_order_of_time(histories: Sequence[History]) -> list[tuple[int, Iteration]]:
-    """Return the iterations by start; one without a start, or that claims an earlier one than its parent's
-    or its predecessor's, stands right behind its predecessor."""
+def _in_order_of_time(histories: Sequence[History]) -> list[tuple[int, int, Iteration]]:
+    """Return (moment, history, iteration) by start; one without a start, or that claims an earlier one than its
+    parent's or its predecessor's, stands right behind its predecessor."""
     keyed: list[tuple[int, int, int, Iteration]] = []
     for position, history in enumerate(histories):
         latest = 0
@@ -124,4 +190,4 @@ def _in_order_of_time(histories: Sequence[History]) -> list[tuple[int, Iteration
             latest = max(latest, iteration.start_ms or 0)
             keyed.append((latest, position, iteration.index, iteration))
     keyed.sort(key=lambda item: item[:3])
-    return [(position, iteration) for _, position, _, iteration in keyed]
+    return [(at, position, iteration) for at, position, _, iteration in keyed]

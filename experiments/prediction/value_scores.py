@@ -56,7 +56,7 @@ def value_hits(dataset: Dataset, held_out: Mask, fitted: Fitted) -> ValueHits | 
     used, common = table[:, column["own_count"]] > 0, table[:, column["common_share"]] > 0
     step = (table[:, 3] + table[:, 4]) > 0
     orders = {
-        MODEL: fitted.estimators["values"].decision_function(table),
+        MODEL: fitted.parts["values"].raw(table)[:, 0],
         "a value used before": np.where(used, -table[:, column["own_recency"]], -np.inf),
         "the same step again": np.where(step, table[:, 3] + 0.5 * table[:, 4], -np.inf),
         "most common values": np.where(common, -table[:, column["common_rank"]], -np.inf),

@@ -84,6 +84,25 @@ PARAMETER_NAMES: tuple[str, ...] = (
 )
 
 
+def alone(rows: Floats) -> Floats:
+    """Return rows of whole histories as they would be without loops and without the person's other histories.
+
+    Args:
+        rows: shape (rows, len(CLASS_NAMES)).
+    """
+    out = rows.copy()
+    column = {name: index for index, name in enumerate(CLASS_NAMES)}
+    hand = out[:, column["hand"]]
+    out[:, column["iterations"]] = np.log1p(np.expm1(hand) + 1)
+    out[:, [column[name] for name in ("looped_last", "looped_second", "loop_share")]] = 0.0
+    out[:, column["person_hand"]], out[:, column["person_histories"]] = hand, math.log1p(1)
+    out[:, column["person_touched_share"]] = out[:, column["share_touched"]]
+    for change in CLASSES:
+        name = change.name.lower()
+        out[:, column[f"person_{name}"]] = out[:, column[f"share_{name}"]]
+    return out
+
+
 def class_row(state: HistoryState) -> Floats:
     """Return the features of the whole history, shape (len(CLASS_NAMES),).
 
@@ -211,7 +230,7 @@ def parameter_row(
         float(integer),
         float(boolean),
         float(isinstance(value, str)),
-        float(len(set(map(repr, trace.values)))),
+        float(len(set(map(repr, trace.values)))) if len(trace.values) > 1 else 1.0,
         float(name_rate is not None),
         name_rate or 0.0,
         float(bool(state.looped and state.looped[-1])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -26,6 +26,14 @@ MAX_RULES = 32
 
 HABIT = 0.95
 """How much of a rule's record is kept from one move of any parameter to the next: a half-life of 14 moves."""
+
+RECORD = 0.9
+"""How much of a name's record is kept from one iteration to the next: a half-life of 7 iterations."""
+
+LONG_AGO = 500.0
+"""Iterations since a name was last touched are counted up to here."""
+
+_UNTOUCHED = (0.0, 0.0, -int(LONG_AGO))
 
 
 def value_key(value: Scalar) -> ValueKey:
@@ -62,14 +70,10 @@ class Habits:
         other.tries, other.hits = self.tries.copy(), self.hits.copy()
         return other
 
-    def of(self, why: Iterable[int]) -> tuple[float, float]:
-        """Return the best and the summed record of a candidate's rules.
-
-        Args:
-            why: the indices of the rules that propose it.
-        """
-        records = [(self.hits[rule] + 0.15) / (self.tries[rule] + 1) for rule in why]
-        return max(records, default=0.0), sum(records)
+    def records(self) -> NDArray[np.float64]:
+        """Return how often each rule was right, pulled towards one time in seven while there are few."""
+        records: NDArray[np.float64] = (np.array(self.hits) + 0.15) / (np.array(self.tries) + 1)
+        return records
 
     def overall(self) -> tuple[float, float]:
         """Return how often no rule was right, and how many moves that rests on."""
@@ -109,6 +113,41 @@ class ValueMemory:
         return other
 
 
+class TouchMemory:
+    """How often and how lately what has a name was touched, over all of a person's histories and branches.
+
+    A workflow that starts anew, on another branch or beside the old one, mostly has nodes that the person knows.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0
+        self.records: dict[str, tuple[float, float, int]] = {}
+
+    def observe(self, shares: Mapping[str, float]) -> None:
+        """Take in one iteration: of each name that it could have touched, the share that it did touch."""
+        self.now += 1
+        for name, share in shares.items():
+            touches, chances, last = self.records.get(name, _UNTOUCHED)
+            self.records[name] = (
+                RECORD * touches + share,
+                RECORD * chances + 1.0,
+                self.now if share else last,
+            )
+
+    def fork(self) -> Self:
+        """Return a copy that can go its own way."""
+        other = copy.copy(self)
+        other.records = self.records.copy()
+        return other
+
+    def of(self, names: Sequence[str]) -> NDArray[np.float64]:
+        """Return of each name the touches and chances remembered and the iterations since it was last touched
+        (``LONG_AGO`` at most), shape (names, 3)."""
+        table = np.array([self.records.get(name, _UNTOUCHED) for name in names]).reshape(-1, 3)
+        table[:, 2] = np.minimum(self.now - table[:, 2], LONG_AGO)
+        return table
+
+
 class PersonMemory:
     """What a person did so far in all of their histories; shared by the states of these histories."""
 
@@ -118,6 +157,7 @@ class PersonMemory:
         self.histories = 0
         self.counts: NDArray[np.float64] = np.zeros(len(CLASSES))
         self.touched_share = 0.0
+        self.nodes, self.operators = TouchMemory(), TouchMemory()
 
     def changed(self, class_index: int, touched_share: float) -> None:
         """Take in one iteration that the person made by hand.
@@ -139,4 +179,5 @@ class PersonMemory:
         """Return a copy that can go its own way."""
         other = copy.copy(self)
         other.values, other.counts = self.values.fork(), self.counts.copy()
+        other.nodes, other.operators = self.nodes.fork(), self.operators.fork()
         return other

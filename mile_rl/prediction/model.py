@@ -29,6 +29,7 @@ from mile_rl.prediction.features import (
     class_row,
     parameter_row,
 )
+from mile_rl.prediction.linear import Linear
 from mile_rl.prediction.memory import PersonMemory, ValueKey
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.parameters import ParameterTrace
@@ -39,7 +40,7 @@ from mile_rl.prediction.trees import Forest, sigmoid, softmax
 from mile_rl.prediction.values import VALUE_NAMES, candidates, rows
 from mile_rl.workflows.edits import Scalar
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the meaning of the parameter file changes."""
 
 SHAPES: Mapping[str, tuple[str, ...]] = {
@@ -59,6 +60,8 @@ class Model:
 
     Args:
         forests: by the names in ``SHAPES``.
+        lines: of the forests that do not answer alone, by the same names. The answer's raw score is the mean of
+            both, which is the geometric mean of the odds.
         common: parameter name -> its most common values, each with the share of people who used it.
         name_rates: parameter name -> how often a parameter of that name moves.
         lags: per granularity, how likely a return goes 1, 2, … iterations back.
@@ -67,6 +70,7 @@ class Model:
     """
 
     forests: Mapping[str, Forest]
+    lines: Mapping[str, Linear]
     common: Mapping[str, tuple[tuple[Scalar, float], ...]]
     name_rates: Mapping[str, float]
     lags: Mapping[str, NDArray[np.float64]]
@@ -79,6 +83,7 @@ class Model:
             "format": FORMAT,
             "features": {name: list(names) for name, names in SHAPES.items()},
             "forests": {name: forest.to_json() for name, forest in self.forests.items()},
+            "lines": {name: line.to_json() for name, line in self.lines.items()},
             "common": {name: [list(pair) for pair in pairs] for name, pairs in self.common.items()},
             "name_rates": dict(self.name_rates),
             "lags": {name: lags.tolist() for name, lags in self.lags.items()},
@@ -106,6 +111,7 @@ class Model:
                 )
         return cls(
             forests={name: Forest.from_json(forest) for name, forest in record["forests"].items()},
+            lines={name: Linear.from_json(line) for name, line in record["lines"].items()},
             common={name: tuple((v, s) for v, s in pairs) for name, pairs in record["common"].items()},
             name_rates=record["name_rates"],
             lags={name: np.asarray(lags) for name, lags in record["lags"].items()},
@@ -113,19 +119,25 @@ class Model:
             facts=record["facts"],
         )
 
+    def raw(self, name: str, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the raw scores of the part called ``name``, shape (rows, classes)."""
+        scores = self.forests[name].raw(rows)
+        line = self.lines.get(name)
+        return scores if line is None else (scores + line.raw(rows)) / 2
+
     def classes(self, state: HistoryState) -> NDArray[np.float64]:
         """Return P(change class) of the next iteration, in the order of ``CLASSES``."""
         row = class_row(state)[None]
-        chances: NDArray[np.float64] = softmax(self.forests["classes"].raw(row))[0]
+        chances: NDArray[np.float64] = softmax(self.raw("classes", row))[0]
         return chances
 
     def stop(self, state: HistoryState) -> float:
         """Return P(there is no further iteration)."""
-        return float(sigmoid(self.forests["stop"].raw(class_row(state)[None]))[0, 0])
+        return float(sigmoid(self.raw("stop", class_row(state)[None]))[0, 0])
 
     def touched(self, state: HistoryState, classes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(touched) of each node of the latest version, in its order."""
-        return sigmoid(self.forests["touched"].raw(node_rows(state, classes)))[:, 0]
+        return sigmoid(self.raw("touched", node_rows(state, classes)))[:, 0]
 
     def moves(
         self, state: HistoryState, classes: NDArray[np.float64], touched: NDArray[np.float64]
@@ -142,18 +154,19 @@ class Model:
             )
             for key in keys
         ]
-        chances = sigmoid(self.forests["moves"].raw(np.asarray(table)))[:, 0]
+        chances = sigmoid(self.raw("moves", np.asarray(table)))[:, 0]
         order = np.argsort(-chances, kind="stable")
         return [(*keys[index], float(chances[index])) for index in order]
 
     def values(
-        self, state: HistoryState, parameters: Sequence[tuple[str, str]]
+        self, state: HistoryState, parameters: Sequence[tuple[str, str]], limit: int | None = None
     ) -> list[tuple[ValueGuess, ...]]:
         """Return, of each parameter, the candidates for its next value, likeliest first, given that it moves.
 
         Args:
             state: the history.
             parameters: (node, parameter) pairs of the latest version; one pass over the trees answers for all.
+            limit: how many candidates of each are returned; all where None.
         """
         person, tables, all_found = state.memory.values, [], []
         for node, name in parameters:
@@ -163,9 +176,9 @@ class Model:
             tables.append(rows(name, trace, person, self.common, found))
         if not any(all_found):
             return [() for _ in parameters]
-        chances = sigmoid(self.forests["values"].raw(np.concatenate(tables)))[:, 0]
+        chances = sigmoid(self.raw("values", np.concatenate(tables)))[:, 0]
         ends = np.cumsum([len(table) for table in tables])
-        return [_ranked(found, own) for found, own in zip(all_found, np.split(chances, ends[:-1]))]
+        return [_ranked(found, own, limit) for found, own in zip(all_found, np.split(chances, ends[:-1]))]
 
     def returns(self, state: HistoryState, chance: float) -> tuple[ReturnGuess, ...]:
         """Return the earlier iterations that may be gone back to, likeliest first.
@@ -187,7 +200,7 @@ class Model:
 
 
 def _ranked(
-    found: Mapping[ValueKey, tuple[Scalar, set[int]]], chances: NDArray[np.float64]
+    found: Mapping[ValueKey, tuple[Scalar, set[int]]], chances: NDArray[np.float64], limit: int | None
 ) -> tuple[ValueGuess, ...]:
     """Return the candidates, likeliest first; together they are at most certain."""
     chances = chances / max(float(chances.sum()), 1.0)
@@ -198,7 +211,7 @@ def _ranked(
             probability=float(chances[index]),
             why=RULES[min(guesses[index][1])],
         )
-        for index in np.argsort(-chances, kind="stable")
+        for index in np.argsort(-chances, kind="stable")[:limit].tolist()
     )
 
 
@@ -259,7 +272,7 @@ class TreePredictor:
         classes = self.model.classes(state)
         touched = self.model.touched(state, classes)
         moving = self.model.moves(state, classes, touched)[:n_parameters] if n_parameters else []
-        values = self.model.values(state, [(node, name) for node, name, _ in moving])
+        values = self.model.values(state, [(node, name) for node, name, _ in moving], n_values)
         return Prediction(
             classes={change: float(chance) for change, chance in zip(CLASSES, classes)},
             touched={node.name: float(chance) for node, chance in zip(state.nodes, touched)},
@@ -269,7 +282,7 @@ class TreePredictor:
                     node=node,
                     parameter=name,
                     probability=chance,
-                    values=own[:n_values],
+                    values=own,
                 )
                 for (node, name, chance), own in zip(moving, values)
             ),

@@ -56,6 +56,12 @@ NODE_NAMES: tuple[str, ...] = (
     "expected_touched",
     "hand_rate",
     "stage_slower",
+    "name_rate",
+    "name_chances",
+    "name_touches",
+    "name_since",
+    "operator_rate",
+    "operator_chances",
 )
 
 
@@ -74,6 +80,7 @@ def node_rows(state: HistoryState, classes: Floats) -> Floats:
             *_node_touches(state, table),
             *_node_moment(state, table, classes),
             *_node_rivals(state, table, classes),
+            *_node_memories(state),
         )
         for index, column in enumerate(columns):
             rows[:, index] = column
@@ -164,4 +171,18 @@ def _node_rivals(state: HistoryState, table: NodeTable, classes: Floats) -> tupl
         float(share.sum()),
         table.count / (state.hand + 1),
         slow[table.stage] - table.slow,
+    )
+
+
+def _node_memories(state: HistoryState) -> tuple[Column, ...]:
+    """Return what the person's memory holds of nodes and operators of these names, from all histories."""
+    touches, chances, since = state.memory.nodes.of([node.name for node in state.nodes]).T
+    operators = state.memory.operators.of([node.operator or node.name for node in state.nodes]).T
+    return (
+        (touches + 0.3) / (chances + 1.0),
+        np.log1p(chances),
+        touches,
+        np.log1p(since),
+        (operators[0] + 0.3) / (operators[1] + 1.0),
+        np.log1p(operators[1]),
     )

@@ -38,6 +38,8 @@ class ParameterTrace:
 
     def shares(self, now: int) -> tuple[float, float]:
         """Return the running shares as they stand at iteration ``now``."""
+        if not self.moves:
+            return 0.0, 0.0
         idle = now - self.updated
         return self.fast * FAST**idle, self.slow * SLOW**idle
 

@@ -104,12 +104,23 @@ def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> PastIte
         shares = np.array([guess.probability for guess in returns])
         back = returns[rng.choice(len(returns), p=shares / shares.sum())].back
         nodes = state.records[-1 - back]
-        return replace(
-            _record(state, nodes, tuple(_way_back(state.nodes, nodes, state, back)), gap_s),
-            change=change, returns_to=back, version=state.versions[-1 - back],
-        )  # fmt: skip
+        return _returned(state, nodes, tuple(_way_back(state.nodes, nodes, state, back)), gap_s, back)
     nodes, edits = _Drawing(model, state, classes, change, rng).run()
+    seen = state.seen_before(nodes) if all(edit.kind == "parameter" for edit in edits) else None
+    if seen is not None:  # the values drawn are those of an earlier version: that is what a return is
+        return _returned(state, nodes, edits, gap_s, seen)
     return replace(_record(state, nodes, edits, gap_s), version=f"drawn-{rng.integers(1 << 62):x}")
+
+
+def _returned(
+    state: HistoryState, nodes: tuple[PastNode, ...], edits: tuple[Edit, ...], gap_s: float, back: int
+) -> PastIteration:
+    return replace(
+        _record(state, nodes, edits, gap_s),
+        change=ChangeClass.RETURN,
+        returns_to=back,
+        version=state.versions[-1 - back],
+    )
 
 
 def _record(
@@ -218,7 +229,7 @@ class _Drawing:
         A run of nodes is asked about at once as if none of them were touched; what was said of those behind the
         first that is touched is thrown away and asked again. The answer is that of asking one by one.
         """
-        table, forest = self.state.table, self.model.forests["generated"]
+        table = self.state.table
         assert table is not None
         rows = np.zeros((len(allowed), len(GENERATED_NAMES)))
         rows[:, : len(NODE_NAMES)] = node_rows(self.state, self.classes)
@@ -228,7 +239,7 @@ class _Drawing:
             block = waiting[:BLOCK]
             for index in block:
                 rows[index, len(NODE_NAMES) :] = decided(self.change, now, index, table.parents, table.twins)
-            said = sigmoid(forest.raw(rows[block]))[:, 0]
+            said = sigmoid(self.model.raw("generated", rows[block]))[:, 0]
             for index, chance in zip(block, said):
                 chances[index] = chance
                 now[index] = float(self.rng.random() < chance)

@@ -7,6 +7,7 @@ history is. :meth:`HistoryState.fork` copies it, for histories that branch and f
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -23,6 +24,9 @@ from mile_rl.workflows.edits import EDIT_KINDS, STAGES, Edit
 Floats = NDArray[np.float64]
 
 _KIND = {kind: index for index, kind in enumerate(EDIT_KINDS)}
+_HIDDEN = ("code", "data", "environment")
+"""Kinds of edits that leave no trace in what the model sees of a node."""
+
 _STAGE = {stage: index for index, stage in enumerate(STAGES)}
 
 
@@ -78,6 +82,7 @@ class HistoryState:
         self.traces: dict[tuple[str, str], ParameterTrace] = {}
         self.versions: tuple[str, ...] = ()
         self.records: tuple[tuple[PastNode, ...], ...] = ()
+        self.hidden: tuple[int, ...] = ()
 
     def fork(self, memory: PersonMemory | None = None) -> Self:
         """Return a copy that can go its own way.
@@ -101,6 +106,7 @@ class HistoryState:
             edited.setdefault(edit.node, []).append(edit)
         if self.iterations:
             self._observe_change(record)
+            self._remember(edited)
         else:
             self.memory.histories += 1
         self._observe_parameters(record)
@@ -109,10 +115,30 @@ class HistoryState:
         self.loop_share = SLOW * self.loop_share + (1 - SLOW) * record.looped
         self.gap_s = (*self.gap_s, -1.0 if record.gap_s is None else record.gap_s)[-3:]
         self.nodes = record.nodes
+        self.hidden = (*self.hidden, self._hidden_after(record))[-MAX_REMEMBERED:]
         self.records = (*self.records, record.nodes)[-MAX_REMEMBERED:]
         version = record.version or f"#{self.iterations}"
         self.versions = (*self.versions, version)[-MAX_REMEMBERED:]
         self.iterations += 1
+
+    def _hidden_after(self, record: PastIteration) -> int:
+        """Return a number that two versions share if no edit that the nodes do not show lies between them."""
+        if record.returns_to is not None and record.returns_to < len(self.hidden):
+            return self.hidden[-1 - record.returns_to]
+        unseen = any(edit.kind in _HIDDEN for edit in record.edits)
+        return self.iterations if unseen or not self.hidden else self.hidden[-1]
+
+    def seen_before(self, nodes: Sequence[PastNode]) -> int | None:
+        """Return how many iterations back the version lies that ``nodes`` make, reached without an edit that
+        they do not show; None where it is new or the latest one."""
+        for back in range(1, len(self.records)):
+            if (
+                self.hidden[-1 - back] == self.hidden[-1]
+                and self.versions[-1 - back] != self.versions[-1]
+                and self.records[-1 - back] == tuple(nodes)
+            ):
+                return back
+        return None
 
     def _observe_change(self, record: PastIteration) -> None:
         index = CLASS_INDEX.get(record.change)
@@ -130,6 +156,14 @@ class HistoryState:
         for edit in record.edits:
             self.kinds[_KIND[edit.kind]] += 1
         self.kinds_decayed = SLOW * self.kinds_decayed + (1 - SLOW) * np.minimum(self.kinds, 1)
+
+    def _remember(self, edited: Mapping[str, Sequence[Edit]]) -> None:
+        """Tell the person's memory which nodes of the version before were touched."""
+        self.memory.nodes.observe({node.name: float(node.name in edited) for node in self.nodes})
+        operators: dict[str, list[bool]] = {}
+        for node in self.nodes:
+            operators.setdefault(node.operator or node.name, []).append(node.name in edited)
+        self.memory.operators.observe({name: sum(hits) / len(hits) for name, hits in operators.items()})
 
     def _observe_parameters(self, record: PastIteration) -> None:
         before = {node.name: node for node in self.nodes}

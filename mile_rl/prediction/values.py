@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,8 +76,16 @@ _ALIKE = [
 ]
 """The columns that all candidates of a parameter have in common."""
 
-_EACH = [index for index in range(len(RULES), len(VALUE_NAMES)) if index not in _ALIKE]
-"""The columns that a candidate has for itself, behind those that say which rules propose it."""
+_MEMORIES = slice(VALUE_NAMES.index("own_recency"), VALUE_NAMES.index("common_rank") + 1)
+
+_DISTANCE = [
+    VALUE_NAMES.index(name)
+    for name in ("same_direction", "log_ratio", "step_ratio", "digits", "inside_range", "numeric", "text")
+]
+
+_BEFORE = VALUE_NAMES.index("is_previous")
+
+_HABIT = VALUE_NAMES.index("habit")
 
 MAX_CANDIDATES = 56
 
@@ -148,12 +157,16 @@ def rows(
     out = np.zeros((len(found), len(VALUE_NAMES)))
     if not found:
         return out
+    proposed = out[:, : len(RULES)]
+    owners = [row for row, (_, why) in enumerate(found.values()) for _ in why]
+    proposed[owners, [rule for _, why in found.values() for rule in why]] = 1.0
+    record = person.habits.records()[: len(RULES)]
     out[:, _ALIKE] = (*past.habits(len(found)), *person.habits.overall())
-    each = []
-    for row, (key, (value, why)) in enumerate(found.items()):
-        out[row, list(why)] = 1.0
-        each.append((*past.memories(key), *past.distance(key, value), *person.habits.of(why)))
-    out[:, _EACH] = each
+    out[:, _MEMORIES] = past.memories(found)
+    out[:, _DISTANCE] = past.distances([value for value, _ in found.values()])
+    out[:, _BEFORE] = [key == past.before for key in found]
+    out[:, _HABIT] = (proposed * record).max(axis=1)
+    out[:, _HABIT + 1] = proposed @ record
     return out
 
 
@@ -178,42 +191,62 @@ class _Past:
         self.numbers = [float(value) for value in trace.values if is_number(value)]  # type: ignore[arg-type]
         self.step = self.numbers[-1] - self.numbers[-2] if len(self.numbers) > 1 else 0.0
         self.low, self.high = min(self.numbers, default=0.0), max(self.numbers, default=0.0)
+        self.before = keys[-2] if len(keys) > 1 else None
         self.number = float(self.now) if is_number(self.now) else None  # type: ignore[arg-type]
 
-    def memories(self, key: ValueKey) -> tuple[float, ...]:
-        """Return how the value was used: here, by this person, by others."""
-        followed, used, after = self.followed.get(key, 0), self.used.get(key, 0), self.after.get(key, 0)
-        return (
-            self.recency.get(key, NEVER),
-            self.counts.get(key, 0),
-            followed,
-            (followed + 0.1) / (self.n_followed + 1),
-            math.log1p(used),
-            used / max(self.n_used, 1),
-            math.log1p(after),
-            (after + 0.1) / (self.n_after + 1),
-            *self.shares.get(key, (0.0, 20)),
-        )
+    def memories(self, keys: Iterable[ValueKey]) -> NDArray[np.float64]:
+        """Return how each value was used: here, by this person, by others; shape (values, 10)."""
+        counts = np.array(
+            [
+                (
+                    self.recency.get(key, NEVER),
+                    self.counts.get(key, 0),
+                    self.followed.get(key, 0),
+                    self.used.get(key, 0),
+                    self.after.get(key, 0),
+                    *self.shares.get(key, (0.0, 20)),
+                )
+                for key in keys
+            ],
+            dtype=np.float64,
+        ).T
+        recency, own, followed, used, after, share, rank = counts
+        return np.array(
+            [
+                recency,
+                own,
+                followed,
+                (followed + 0.1) / (self.n_followed + 1),
+                np.log1p(used),
+                used / max(self.n_used, 1),
+                np.log1p(after),
+                (after + 0.1) / (self.n_after + 1),
+                share,
+                rank,
+            ]
+        ).T
 
-    def distance(self, key: ValueKey, value: Scalar) -> tuple[float, ...]:
-        """Return how far the value lies from the present one, and how round it is (zeros for no numbers),
-        whether it is the one before, whether both are numbers, whether it is a text."""
-        before = float(len(self.keys) > 1 and key == self.keys[-2])
-        if self.number is None or not is_number(value):
-            return (0.0, 0.0, 0.0, 0.0, 0.0, before, 0.0, float(isinstance(value, str)))
-        number = float(value)  # type: ignore[arg-type]
-        delta = number - self.number
-        way = ((delta > 0) - (delta < 0)) * ((self.step > 0) - (self.step < 0))
-        return (
-            way,
-            _log_ratio(number, self.number),
-            max(min(delta / self.step, 10.0), -10.0) if self.step else 0.0,
-            _digits(value),
-            self.low < number < self.high,
-            before,
-            1.0,
-            0.0,
-        )
+    def distances(self, values: Sequence[Scalar]) -> NDArray[np.float64]:
+        """Return how far each value lies from the present one and how round it is (zeros for no numbers),
+        whether both are numbers, whether it is a text; shape (values, 7)."""
+        out = np.zeros((len(values), 7))
+        given = [index for index, value in enumerate(values) if is_number(value)]
+        if self.number is None or not given:
+            out[:, 6] = [isinstance(value, str) for value in values]
+            return out
+        numbers = np.array([float(values[index]) for index in given])  # type: ignore[arg-type]
+        with np.errstate(over="ignore"):
+            delta = numbers - self.number
+            apart = np.clip(delta / self.step, -10.0, 10.0) if self.step else 0.0 * numbers
+        out[given, 0] = np.sign(delta) * np.sign(self.step)
+        out[given, 1] = _log_ratios(numbers, self.number)
+        out[given, 2] = apart
+        out[given, 3] = [_digits(values[index]) for index in given]
+        out[given, 4] = (self.low < numbers) & (numbers < self.high)
+        out[given, 5] = 1.0
+        if len(given) < len(values):
+            out[:, 6] = [isinstance(value, str) for value in values]
+        return out
 
     def habits(self, n_candidates: int) -> tuple[float, ...]:
         """Return what all candidates have in common: the parameter's habits."""
@@ -242,13 +275,19 @@ def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
     return same_step / (total + 1), (same_way + 0.5) / (total + 1)
 
 
-def _log_ratio(left: float, right: float) -> float:
-    if left * right > 0:
+def _log_ratios(numbers: NDArray[np.float64], now: float) -> NDArray[np.float64]:
+    """Return log10(number / now), at most 4 either way; of different signs, or at 0, the end that it lies at."""
+    out = np.where(numbers > now, 4.0, -4.0)
+    if now:
+        with np.errstate(over="ignore", under="ignore"):
+            alike = numbers * now > 0
         # the difference of logarithms: a quotient may overflow or vanish
-        return max(min(math.log10(abs(left)) - math.log10(abs(right)), 4.0), -4.0)
-    return 4.0 if left > right else -4.0
+        logs = np.log10(np.abs(numbers[alike])) - math.log10(abs(now))
+        out[alike] = np.clip(logs, -4.0, 4.0)
+    return out
 
 
+@lru_cache(maxsize=4096)
 def _digits(value: Scalar) -> int:
     """Return how many significant digits a number is written with: 1 for 0.1, 200 and 5, 3 for 0.125."""
     return len(f"{value:.8g}".split("e")[0].replace(".", "").replace("-", "").strip("0")) or 1

@@ -187,8 +187,28 @@ def test_class_frequencies_of_draws_match_what_is_predicted(model, grid):
     ends = sum(record is None for record in drawn) / len(drawn)
     assert ends == pytest.approx(said.stop, abs=0.04)
     going = [record.change for record in drawn if record is not None]
-    for change in (ChangeClass.MODEL_PARAMETER, ChangeClass.NOTHING, ChangeClass.RETURN):
-        assert going.count(change) / len(going) == pytest.approx(said.classes[change], abs=0.05)
+    assert going.count(ChangeClass.NOTHING) / len(going) == pytest.approx(
+        said.classes[ChangeClass.NOTHING], abs=0.05
+    )
+    # a parameter drawn back to a value that makes an earlier version is a return
+    tuned_or_back = (ChangeClass.MODEL_PARAMETER, ChangeClass.RETURN)
+    assert sum(change in tuned_or_back for change in going) / len(going) == pytest.approx(
+        sum(said.classes[change] for change in tuned_or_back), abs=0.05
+    )
+    assert going.count(ChangeClass.RETURN) / len(going) >= said.classes[ChangeClass.RETURN] - 0.05
+
+
+def test_a_version_drawn_that_was_there_before_is_a_return(model, grid, rng):
+    predictor = TreePredictor(model)
+    for record in grid:
+        predictor.observe(record)
+    for _ in range(300):
+        record = predictor.sample(rng)
+        if record is None or record.change is ChangeClass.NOTHING:
+            continue
+        seen = [nodes for nodes in predictor.state.records[:-1] if nodes == record.nodes]
+        if all(edit.kind == "parameter" for edit in record.edits):
+            assert bool(seen) == (record.change is ChangeClass.RETURN)
 
 
 def test_a_workflow_of_no_nodes_can_be_asked_about(model, rng):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from made_histories import first, node, tuned, version
 
-from mile_rl.prediction.base import CLASS_INDEX, PastIteration
-from mile_rl.prediction.features import CLASS_NAMES, class_row
+from mile_rl.prediction.base import CLASS_INDEX, PastIteration, PastNode
+from mile_rl.prediction.features import CLASS_NAMES, alone, class_row
+from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.parameters import NEVER, same
 from mile_rl.prediction.state import HistoryState
@@ -100,6 +101,30 @@ def test_histories_of_one_person_share_their_memory(grid):
     assert other.hand == 0
 
 
+def test_a_node_is_known_from_the_persons_other_histories(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory)
+    rows = node_rows(followed(grid[:1], memory=memory), EVEN)
+    rate, since = column(rows, "name_rate"), column(rows, "name_since")
+    assert rate[2] > 0.8 > 0.1 > rate[0]
+    assert (since[2], since[0]) == pytest.approx((np.log1p(0), np.log1p(500)))
+    assert column(rows, "operator_rate")[2] > 0.8
+
+
+def test_who_forks_a_memory_of_nodes_does_not_change_it(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory.fork())
+    assert memory.nodes.of(["fit"]).tolist() == [[0.0, 0.0, 500.0]]
+
+
+def test_an_operators_record_counts_its_nodes_together():
+    one, other = node("fit@a", C=1), node("fit@b", C=1)
+    nodes = tuple(PastNode(name=each.name, stage="learn", operator="fit") for each in (one, other))
+    edit = Edit(kind="code", node="fit@a", stage="learn", operator="fit")
+    state = followed([PastIteration(nodes=nodes), PastIteration(nodes=nodes, edits=(edit,))])
+    assert state.memory.operators.of(["fit"])[0].tolist() == [0.5, 1.0, 0.0]
+
+
 def test_a_cycle_in_a_mined_graph_is_survived():
     nodes = (node("a", "learn", ("b",)), node("b", "learn", ("a",)), node("c", "learn", ("c",)))
     state = followed([PastIteration(nodes=nodes)])
@@ -118,3 +143,39 @@ def test_a_workflow_without_nodes_has_rows():
 )
 def test_values_are_the_same_by_type_and_value(left, right, equal):
     assert same(left, right) is equal
+
+
+def test_a_version_made_again_is_known_unless_its_code_may_differ():
+    code = PastIteration(
+        nodes=version(2.0),
+        edits=(Edit(kind="code", node="fit", stage="learn", operator="fit"),),
+        change=ChangeClass.MODEL,
+        version="other code",
+    )
+    state = followed([first(1.0), tuned(1.0, 2.0)])
+    assert state.seen_before(version(1.0)) == 1
+    assert state.seen_before(version(2.0)) is None
+    assert state.seen_before(version(3.0)) is None
+    state.observe(code)
+    assert state.seen_before(version(1.0)) is None
+    state.observe(tuned(2.0, 1.0, returns_to=2))
+    assert state.seen_before(version(2.0)) == 2
+
+
+def test_a_history_alone_has_neither_loops_nor_others(grid):
+    memory = PersonMemory()
+    followed(grid, memory=memory)
+    looped = [first(), *(tuned(float(i), float(i + 1), looped=i < 3) for i in range(1, 5))]
+    busy = class_row(followed(looped, memory=memory))[None]
+    hand = class_row(followed([first(), *(tuned(float(i), float(i + 1)) for i in range(3, 5))]))[None]
+    names = (
+        "iterations",
+        "hand",
+        "looped_last",
+        "looped_second",
+        "loop_share",
+        "person_hand",
+        "person_histories",
+    )
+    columns = [CLASS_NAMES.index(name) for name in (*names, "person_model_parameter")]
+    np.testing.assert_allclose(alone(busy)[:, columns], hand[:, columns])

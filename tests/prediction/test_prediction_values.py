@@ -128,7 +128,7 @@ def test_a_rule_that_was_right_before_makes_its_candidates_stand_out():
             value_key(value // 2): (value // 2, {halving}),
         }
         habits.learn(found, value_key(2 * value))
-    assert habits.of({doubling})[0] > 0.7 > 0.1 > habits.of({halving})[0]
+    assert habits.records()[doubling] > 0.7 > 0.1 > habits.records()[halving]
     missed, seen = habits.overall()
     habits.learn({}, value_key(1))
     assert habits.overall()[0] > missed
