@@ -19,7 +19,7 @@ from mile_rl.workflows.encode import SCALARS, Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
 from mile_rl.workflows.item import Item
-from mile_rl.workflows.packages import Versions
+from mile_rl.workflows.packages import Versions, canonical_name
 from mile_rl.workflows.reach import Reach
 
 if TYPE_CHECKING:
@@ -204,7 +204,10 @@ class Signer:
             inner = operator.function
             while hasattr(inner, "func"):
                 inner = inner.func
-            identity = f"{operator.name}\0{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+            # Two modules may each have an operator of one name and both begin at version 1.
+            module = canonical_name(str(getattr(inner, "__module__", "")))
+            qualname = getattr(inner, "__qualname__", type(inner).__qualname__)
+            identity = f"{operator.name}\0{module}\0{qualname}"
             return _Signed(
                 digest=combine("vouched", identity.encode(), operator.version.encode()),
                 parts={"version": operator.version, "format": str(SCHEMA)},

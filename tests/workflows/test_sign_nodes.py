@@ -244,6 +244,15 @@ def test_two_operators_of_one_version_differ():
     assert last(lambda: one(1)) != last(lambda: two(1))
 
 
+def test_a_version_vouches_for_the_operator_of_one_module_only(tmp_path):
+    text = "from mile_rl.workflows.operator import op\n@op(version=1)\ndef load(x): return {}\n"
+    files = {"one.py": text.format(1), "two.py": text.format(2)}
+    wf = "from {} import load\ndef wf(): return load(1)\n"
+    one = signed(tmp_path / "a", {**files, "wf.py": wf.format("one")})
+    assert signed(tmp_path / "b", {**files, "wf.py": wf.format("two")}).digest != one.digest
+    assert signed(tmp_path / "c", {**files, "wf.py": wf.format("one")}).digest == one.digest
+
+
 def test_the_minor_version_of_python_counts(monkeypatch):
     before = last(lambda: load(1))
     monkeypatch.setattr(sign, "PYTHON", "3.99")
