@@ -27,7 +27,7 @@ class Called:
     Args:
         values: output name -> value; empty where the operator raised.
         elapsed_ns: how long the operator ran.
-        opened: the files that it read without declaring them.
+        opened: the files that it read without declaring them, or looked for in vain.
         files_changed: those of ``opened`` that were written to while it ran, so that nobody knows what it read.
         error: what it raised.
     """
@@ -147,5 +147,8 @@ def _file_clock_ns() -> int:
 def _written_since(path: Path, begun_ns: int) -> bool:
     try:
         return os.stat(path).st_ctime_ns >= begun_ns
+    except FileNotFoundError:
+        # One that was looked for in vain, and still is not there.
+        return False
     except OSError:
         return True

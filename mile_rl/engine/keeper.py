@@ -166,11 +166,14 @@ class IterationKeeper:
 
     def _note_hidden(self, node: str, called: Called) -> None:
         prepared = self._prepared
-        names = ", ".join(path.name or str(path) for path in called.opened)
-        self.notes.append(
-            f"{node} read {names} without declaring it; its content counts from now on. "
-            "Pass it as an argument made with File(...)"
-        )
+        there = {path: path.exists() for path in called.opened}
+        if names := ", ".join(path.name or str(path) for path in there if there[path]):
+            self.notes.append(
+                f"{node} read {names} without declaring it; its content counts from now on. "
+                "Pass it as an argument made with File(...)"
+            )
+        if names := ", ".join(str(path) for path in there if not there[path]):
+            self.notes.append(f"{node} looked for {names}, which is not there; it counts as soon as it is")
         known = set(prepared.hidden.get(self.signatures[node].base, ()))
         if not set(called.opened) <= known:
             files = tuple(dict.fromkeys((*known, *called.opened)))

@@ -37,7 +37,7 @@ class Opened:
             sys.addaudithook(self._hear)
             self._installed = True
         thread = threading.get_ident()
-        self._by_thread[thread] = _Node(self._by_thread.get(thread))
+        self._by_thread[thread] = _Node(self._by_thread.get(thread), self.moves)
 
     def end(self, *, declared: Iterable[Path] = (), ignored: Iterable[Path] = ()) -> tuple[Path, ...]:
         """Stop collecting on this thread.
@@ -47,8 +47,9 @@ class Opened:
             ignored: folders that do not count (the project's own state).
 
         Returns:
-            The existing files that the node read without declaring them (folders that it listed end in their
-            own path), in order of first use.
+            The files that the node read without declaring them, the folders that it listed, and the files that it
+            looked for in vain, in order of first use. Each by the path that it was opened by: a link may lead
+            elsewhere next time, and so may a relative path.
         """
         thread = threading.get_ident()
         node = self._by_thread.pop(thread, None)
@@ -59,6 +60,7 @@ class Opened:
             self._by_thread[thread] = node.outer
             node.outer.read.update(node.read)
             node.outer.written.update(node.written)
+            node.outer.missing.update(node.missing)
         if not node.read:
             return ()
         skipped = (*_library_folders(), *(str(folder) + os.sep for folder in ignored))
@@ -70,9 +72,13 @@ class Opened:
                 continue
             if any(path == one or path.startswith(one + os.sep) for one in known):
                 continue
-            path = _source_of(path)
-            if os.path.isfile(path) or (text.endswith(os.sep) and os.path.isdir(path)):
-                found[Path(path)] = None
+            text = _source_of(text)
+            if (
+                os.path.isfile(text)
+                or text in node.missing
+                or (text.endswith(os.sep) and os.path.isdir(text))
+            ):
+                found[Path(text)] = None
         return tuple(found)
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
@@ -90,19 +96,25 @@ class Opened:
                 return
             path, writes = arguments[0], False
             if isinstance(path, str | os.PathLike):
-                path = os.path.join(path, "")
+                path = os.path.join(path or os.curdir, "")
         else:
             self.moves += event == "os.chdir"
             return
         if isinstance(path, int) or path is None:
             return
-        try:
-            text = os.path.abspath(os.fsdecode(path)) + (os.sep if str(path).endswith(os.sep) else "")
-        except (TypeError, ValueError):
-            return
         mine = self._by_thread.get(threading.get_ident())
         for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
+            try:
+                text = os.fsdecode(path)
+                if self.moves != node.moves:
+                    # What is relative to another folder than that of the run.
+                    text = os.path.join(os.getcwd(), text)
+                is_missing = not writes and not os.path.lexists(text)
+            except (TypeError, ValueError, OSError):
+                return
             (node.written if writes else node.read)[text] = None
+            if is_missing:
+                node.missing[text] = None
 
 
 def _is_import_machinery() -> bool:
@@ -118,10 +130,12 @@ def _is_import_machinery() -> bool:
 
 
 class _Node:
-    __slots__ = ("outer", "read", "written")
+    __slots__ = ("missing", "moves", "outer", "read", "written")
 
-    def __init__(self, outer: _Node | None) -> None:
+    def __init__(self, outer: _Node | None, moves: int) -> None:
         self.outer = outer
+        self.moves = moves
+        self.missing: dict[str, None] = {}
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
 

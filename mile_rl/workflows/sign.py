@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mile_rl.errors import MissingFile
 from mile_rl.workflows.dag import Dag, Node, Output
 from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
 from mile_rl.workflows.encode import SCALARS, Encoder
@@ -313,14 +312,8 @@ class Signer:
         files = self._hidden.get(base.hex(), ())
         if not files:
             return base
-        found = []
-        for path in files:
-            try:
-                content = _names_digest(path) if path.is_dir() else self._files(path)
-            except (MissingFile, OSError):
-                content = combine("missing")
-            found.append((os.fsencode(path.name), content))
-        found.sort()
+        # In the order of their paths: two files of one name may change places.
+        found = [(os.fsencode(path.name), self._files.seen(path)) for path in sorted(files)]
         for name, content in found:
             parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
         return combine("hidden", base, *(chunk for pair in found for chunk in pair))
@@ -339,11 +332,6 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-def _names_digest(folder: Path) -> bytes:
-    """Return the digest of what a folder that was listed holds; files that were opened count by themselves."""
-    return combine("names", *(os.fsencode(name) for name in sorted(os.listdir(folder))))
 
 
 def files_of(node: Node) -> Iterator[Path]:
