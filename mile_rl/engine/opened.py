@@ -37,7 +37,7 @@ class Opened:
             sys.addaudithook(self._hear)
             self._installed = True
         thread = threading.get_ident()
-        self._by_thread[thread] = _Node(self._by_thread.get(thread), self.moves)
+        self._by_thread[thread] = _Node(self._by_thread.get(thread))
 
     def end(self, *, declared: Iterable[Path] = (), ignored: Iterable[Path] = ()) -> tuple[Path, ...]:
         """Stop collecting on this thread.
@@ -49,7 +49,7 @@ class Opened:
         Returns:
             The files that the node read without declaring them, the folders that it listed, and the files that it
             looked for in vain, in order of first use. Each by the path that it was opened by: a link may lead
-            elsewhere next time, and so may a relative path.
+            elsewhere next time.
         """
         thread = threading.get_ident()
         node = self._by_thread.pop(thread, None)
@@ -102,16 +102,14 @@ class Opened:
             return
         if isinstance(path, int) or path is None:
             return
+        try:
+            # Not normalised: "link/.." is not where the link stands.
+            text = os.path.join(os.getcwd(), os.fsdecode(path))
+            is_missing = not writes and not os.path.lexists(text)
+        except (TypeError, ValueError, OSError):
+            return
         mine = self._by_thread.get(threading.get_ident())
         for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
-            try:
-                text = os.fsdecode(path)
-                if self.moves != node.moves:
-                    # What is relative to another folder than that of the run.
-                    text = os.path.join(os.getcwd(), text)
-                is_missing = not writes and not os.path.lexists(text)
-            except (TypeError, ValueError, OSError):
-                return
             (node.written if writes else node.read)[text] = None
             if is_missing:
                 node.missing[text] = None
@@ -130,11 +128,10 @@ def _is_import_machinery() -> bool:
 
 
 class _Node:
-    __slots__ = ("missing", "moves", "outer", "read", "written")
+    __slots__ = ("missing", "outer", "read", "written")
 
-    def __init__(self, outer: _Node | None, moves: int) -> None:
+    def __init__(self, outer: _Node | None) -> None:
         self.outer = outer
-        self.moves = moves
         self.missing: dict[str, None] = {}
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}

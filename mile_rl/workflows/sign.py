@@ -300,7 +300,7 @@ class Signer:
             chunks += (b"volatile", random)
             parts["volatile"] = random.hex()
         base = combine("node", *chunks)
-        digest = self._with_hidden(base, parts) if self._hidden else base
+        digest = self._with_hidden(node, base, parts) if self._hidden else base
         return NodeSignature(
             digest=digest.hex(),
             base=base.hex(),
@@ -308,7 +308,7 @@ class Signer:
             parts=parts,
         )
 
-    def _with_hidden(self, base: bytes, parts: dict[str, str]) -> bytes:
+    def _with_hidden(self, node: Node, base: bytes, parts: dict[str, str]) -> bytes:
         files = self._hidden.get(base.hex(), ())
         if not files:
             return base
@@ -316,7 +316,9 @@ class Signer:
         found = [(os.fsencode(path.name), self._files.seen(path)) for path in sorted(files)]
         for name, content in found:
             parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
-        return combine("hidden", base, *(chunk for pair in found for chunk in pair))
+        place = _place(node.operator).encode("utf-8", "surrogateescape")
+        parts["hidden place"] = combine("place", place).hex()
+        return combine("hidden", base, place, *(chunk for pair in found for chunk in pair))
 
 
 @contextlib.contextmanager
@@ -332,6 +334,16 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _place(operator: Operator[..., Any]) -> str:
+    """Return where an operator may look for files of its own: the working directory and beside its code.
+
+    The same code elsewhere finds other files, of which nothing is known yet.
+    """
+    module = sys.modules.get(str(getattr(operator.function, "__module__", None)))
+    file = getattr(module, "__file__", None) or ""
+    return f"{os.path.realpath(os.curdir)}\0{os.path.dirname(os.path.realpath(file)) if file else ''}"
 
 
 def files_of(node: Node) -> Iterator[Path]:

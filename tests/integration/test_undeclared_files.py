@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -120,3 +121,31 @@ def test_what_appears_in_a_listed_folder_while_the_run_goes_on_is_not_filed_unde
     assert desk.run(flow, name="b").outputs == ["a", "b"]
     (folder / "b").unlink()
     assert desk.run(flow, name="a").outputs == ["a"]
+
+
+BESIDE = """
+from pathlib import Path
+from mile_rl import op, workflow
+
+@op
+def read():
+    return Path({}"data.txt").read_text()
+
+@workflow
+def flow():
+    return read()
+"""
+
+
+@pytest.mark.parametrize(
+    "place", ["__file__).parent.joinpath(", "(lambda: 0).__code__.co_filename).parent.joinpath("]
+)
+def test_a_copied_folder_of_code_finds_its_own_files(desk, place):
+    from mile_rl.engine.loading import load_workflow
+
+    for name in ("one", "two"):
+        desk.write(f"{name}/flow.py", BESIDE.format(place))
+        desk.write(f"{name}/data.txt", name)
+    assert desk.run(load_workflow(str(desk.folder / "one" / "flow.py"))).outputs == "one"
+    sys.modules.pop("flow")
+    assert desk.run(load_workflow(str(desk.folder / "two" / "flow.py"))).outputs == "two"

@@ -253,6 +253,16 @@ def test_a_version_vouches_for_the_operator_of_one_module_only(tmp_path):
     assert signed(tmp_path / "c", {**files, "wf.py": wf.format("one")}).digest == one.digest
 
 
+def test_code_that_looks_where_it_stands_counts_by_its_place(tmp_path):
+    text = "from mile_rl.workflows.operator import op\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def in_place(place, word):
+        return signed(tmp_path / place, {"wf.py": text.format(word)}).digest
+
+    assert in_place("one", "__file__") != in_place("two", "__file__")
+    assert in_place("one", "__name__") == in_place("two", "__name__")
+
+
 def test_the_minor_version_of_python_counts(monkeypatch):
     before = last(lambda: load(1))
     monkeypatch.setattr(sign, "PYTHON", "3.99")
