@@ -17,7 +17,8 @@ from mile_rl.errors import WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
 from mile_rl.workflows.file import File
-from mile_rl.workflows.sign import files_in, files_of
+from mile_rl.workflows.packages import origin_of_name
+from mile_rl.workflows.sign import files_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def call(
     """
     declared = tuple(files_of(node))
     arguments = {name: _filled(value, inputs) for name, value in node.arguments.items()}
-    arguments.update(_default_files(node))
+    arguments.update(_own_defaults(node))
     bound = inspect.BoundArguments(node.operator.signature, arguments)
     args, kwargs = bound.args, bound.kwargs
     if seed is not None:
@@ -131,11 +132,29 @@ def _filled(value: Any, inputs: Mapping[Output, Any]) -> Any:
         return value
 
 
-def _default_files(node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the defaults that hold files and are used: operators receive these as paths too."""
+def _own_defaults(node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the defaults that are used and that an operator is given in another form: files, and what can change.
+
+    A list, an array or a generator as default would carry what one call does to it into the next.
+    """
     for name, parameter in node.operator.signature.parameters.items():
-        if name not in node.arguments and any(files_in(parameter.default)):
-            yield name, _filled(parameter.default, {})
+        default = parameter.default
+        if name in node.arguments or default is parameter.empty:
+            continue
+        if type(default) is File or not (isinstance(default, IMMUTABLE) or _is_known_by_itself(default)):
+            yield name, _filled(default, {})
+
+
+def _is_known_by_itself(value: Any) -> bool:
+    """Tell whether a default may be a sentinel, which code compares with ``is``, so that no copy will do."""
+    kind = type(value)
+    if origin_of_name(kind.__module__) == "own":
+        return True
+    return (
+        kind.__reduce__ is object.__reduce__
+        and not hasattr(kind, "__len__")
+        and not getattr(value, "__dict__", None)
+    )
 
 
 def _file_clock_ns() -> int:

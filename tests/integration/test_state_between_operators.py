@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from mile_rl import op, workflow
 from mile_rl.engine.loading import load_workflow
 
 pytestmark = pytest.mark.usefixtures("always_decide")
@@ -50,6 +49,18 @@ def count(x):
     setattr(State, "n", State.n + 1)
     return x + State.n
 """,
+    "a list as a default": """
+@op
+def count(x, seen=[]):
+    seen.append(x)
+    return list(seen)
+""",
+    "a generator as a default": """
+import numpy as np
+@op
+def count(x, rng=np.random.default_rng(0)):
+    return x + rng.random()
+""",
     "globals()": """
 N = 0
 @op
@@ -72,6 +83,19 @@ def test_nothing_is_kept_of_an_operator_that_counts_its_calls(desk, counter):
     text = HEAD + counter + COUNTED
     for k in (1, 1, 9):
         assert fresh_process(desk, text, k=k) == fresh_process(desk, text, k=k, scratch=True)
+
+
+def test_a_default_that_is_known_by_itself_stays_itself(desk):
+    text = """
+class Missing:
+    def __init__(self): self.name = "missing"
+MISSING = Missing()
+NONE = object()
+@op
+def count(x, y=MISSING, z=NONE):
+    return y is MISSING and z is NONE
+"""
+    assert fresh_process(desk, HEAD + text + COUNTED) == (True,) * 4
 
 
 LEFT = """
