@@ -18,7 +18,7 @@ from mile_rl.engine.allocator import reuse_memory
 from mile_rl.engine.call import Called, call
 from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.opened import OPENED
-from mile_rl.engine.watch import unshared
+from mile_rl.engine.watch import may_share, unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
@@ -135,6 +135,7 @@ class Executor:
         self._alone: set[str] = set()
         self._unsure: set[Output] = set()
         self._watch_all = False
+        self._called_again: set[str] = set()
 
     def run(self) -> Mapping[Output, Any]:
         """Run until every requested output is there.
@@ -297,6 +298,10 @@ class Executor:
         if called.error is not None:
             _raise(name, called.error)
         changed = self._changed_inputs(running)
+        if self._read_its_own_change(running, changed):
+            self._keeper.mutated(name, changed)
+            self._drop_spoiled(name)
+            raise PlanAgain
         if running.unwatched:
             self._unsure.update(output for output in self._memory if not self._memory[output].watch.private)
         around = (*running.handed.values(), *called.values.values())
@@ -326,6 +331,18 @@ class Executor:
                 self._write_pending(output)
         if any(held.requested or held.takers > (output in changed) for output, held in lost):
             raise PlanAgain
+
+    def _read_its_own_change(self, running: Running, changed: tuple[Output, ...]) -> bool:
+        """Tell whether an operator may have changed one input through another, and has to be called again on copies.
+
+        Two outputs of one operator may share memory. Loaded from the store they do not, and copied neither.
+        """
+        if len(changed) < 2 or running.node in self._called_again:
+            return False
+        if not may_share([running.handed[output] for output in changed]):
+            return False
+        self._called_again.add(running.node)
+        return True
 
     def _changed_inputs(self, running: Running) -> tuple[Output, ...]:
         return tuple(

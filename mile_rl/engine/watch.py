@@ -6,9 +6,10 @@ are handed out as they are and digested before and after; one that was changed i
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from mile_rl.engine.content import TooCostly, array_digest, identity_digest, pickle_digest, sparse_digest
@@ -50,6 +51,14 @@ def unshared(value: Any, others: Iterable[Any]) -> Any:
     ):
         return value.copy()
     return value
+
+
+def may_share(values: Sequence[Any]) -> bool:
+    """Tell whether some values may share memory; what is no plain array may always."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not all(isinstance(value, numpy.ndarray) for value in values):
+        return True
+    return any(numpy.may_share_memory(one, other) for one, other in itertools.combinations(values, 2))
 
 
 class Watch(Protocol):

@@ -368,3 +368,37 @@ def test_a_change_beneath_a_frame_that_was_laid_over_an_array(desk, jobs):
 def fill_sevens_of(array):
     array[:] = 7
     return float(array[0, 0])
+
+
+@op(outputs=("whole", "part"))
+def whole_and_part():
+    made = np.zeros(1000)
+    return made, made[:10]
+
+
+@op(outputs=("rows", "table"))
+def rows_and_table():
+    rows = [1, 2]
+    return rows, {"rows": rows}
+
+
+@op
+def change_one_read_other(one, other, k=0):
+    if isinstance(one, list):
+        one.append(k)
+        return len(other["rows"])
+    one[:] = 7
+    return float(other.sum()) + k
+
+
+@JOBS
+@pytest.mark.parametrize(("make", "alone"), [(whole_and_part, 0.0), (rows_and_table, 2)])
+def test_one_input_changed_through_another_reads_as_if_each_were_loaded(desk, jobs, make, alone):
+    @workflow
+    def flow(k=0):
+        one, other = make()
+        return change_one_read_other(one, other, k)
+
+    for k in (0, 1, 0):
+        expected = alone + k if make is whole_and_part else alone
+        assert desk.run(flow, k=k, jobs=jobs).outputs == expected
