@@ -151,7 +151,7 @@ def _is_known_by_itself(value: Any) -> bool:
     if origin_of_name(kind.__module__) == "own":
         return True
     return (
-        kind.__reduce__ is object.__reduce__
+        "__reduce__" not in vars(kind)
         and not hasattr(kind, "__len__")
         and not getattr(value, "__dict__", None)
     )

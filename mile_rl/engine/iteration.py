@@ -128,6 +128,7 @@ def run(
         outputs: Any = None
         try:
             with turn():
+                keeper.refresh_caches()
                 values = executor.run()
             outputs = fill(prepared.dag.result, values)
             status = "ok"

@@ -221,6 +221,8 @@ class Reach:
                 words += " with attributes"
             return words, index
         self._use_package(item, type(value).__module__)
+        if hasattr(value, "cache_clear"):
+            item.caches.append(value)
         return self._target(getattr(value, "py_func", None) or value.__wrapped__, item)
 
     def _use_package(self, item: Item, module: str | None) -> None:

@@ -66,6 +66,7 @@ class _Signed(NamedTuple):
     defaults: dict[str, _Argument]
     items: list[Item]
     outputs: bytes
+    caches: Sequence[Any] = ()
 
 
 class Signer:
@@ -159,6 +160,14 @@ class Signer:
             if mutable or stores
         )
 
+    def caches(self, operator: Operator[..., Any]) -> Sequence[Any]:
+        """Return the functions with a cache (``functools.lru_cache``) that an operator's code reaches.
+
+        Args:
+            operator: one that was signed.
+        """
+        return self._signed(operator).caches
+
     def changed_globals(self, operator: Operator[..., Any]) -> tuple[str, ...]:
         """Return the labels of what an operator's code reaches that is not as it was when it was signed.
 
@@ -233,6 +242,7 @@ class Signer:
             defaults=defaults,
             items=items,
             outputs=outputs,
+            caches=[cache for item in items for cache in item.caches],
         )
 
     def _bound(self, node: Node, signed: _Signed) -> list[tuple[str, _Argument]]:
