@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from mile_rl.engine import seeds
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.turns import inside
 from mile_rl.errors import WorkflowError
+from mile_rl.workflows import settings
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
 from mile_rl.workflows.file import File
@@ -46,6 +49,8 @@ def call(
     *,
     seed: str | None,
     state_folder: Path,
+    context: contextvars.Context,
+    given: settings.Settings | None,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> Called:
     """Call a node's operator on its inputs. Runs on whatever thread; touches nothing that is shared.
@@ -55,6 +60,8 @@ def call(
         inputs: what to give for each output that it takes.
         seed: the digest to seed the global generators from, or None to leave them alone.
         state_folder: the project's own state, reading which does not count.
+        context: the context variables that it starts from.
+        given: the libraries' settings that it starts from; None where this thread has them.
         clock_ns: a clock.
     """
     declared = tuple(files_of(node))
@@ -64,12 +71,13 @@ def call(
     args, kwargs = bound.args, bound.kwargs
     if seed is not None:
         seeds.seed(seed)
+    context.run(_enter, given)
     OPENED.begin()
     begun_ns = _file_clock_ns()
     start_ns = clock_ns()
     try:
         with inside():
-            result = node.operator.function(*args, **kwargs)
+            result = context.run(node.operator.function, *args, **kwargs)
         elapsed_ns = clock_ns() - start_ns
         values = _split(node, result)
     except BaseException as error:
@@ -79,6 +87,15 @@ def call(
     opened = OPENED.end(declared=declared, ignored=(state_folder,))
     changed = tuple(path for path in opened if _written_since(path, begun_ns))
     return Called(values=values, elapsed_ns=elapsed_ns, opened=opened, files_changed=changed)
+
+
+def _enter(given: settings.Settings | None) -> None:
+    """Set this thread and context up as the run's own are."""
+    if decimal := sys.modules.get("decimal"):
+        # The context is an object that can change, and would be shared with whoever else has this variable.
+        decimal.setcontext(decimal.getcontext().copy())
+    if given is not None:
+        settings.put(given)
 
 
 def _split(node: Node, result: Any) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import os
 import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.watch import may_share, unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
+from mile_rl.workflows import settings
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
 
@@ -88,6 +90,7 @@ class Running:
         tainted: whether its result may owe something to nodes that ran beside it.
         unwatched: whether it was handed a value that is not compared afterwards.
         beside: whether others may run beside it; then none of its inputs can have suffered from what it did.
+        context: the context variables that it starts from; what it sets in them stays with it.
     """
 
     node: str
@@ -96,6 +99,7 @@ class Running:
     tainted: bool = False
     unwatched: bool = False
     beside: bool = False
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
 
 
 class Executor:
@@ -166,13 +170,25 @@ class Executor:
     @contextlib.contextmanager
     def _at_home(self) -> Iterator[None]:
         self._folder = _working_directory()
+        self._settings = settings.current()
+        self._environ = dict(os.environ)
         try:
             yield
         finally:
             self._go_home()
 
+    def settings_changed(self) -> bool:
+        """Tell whether an operator has changed libraries' settings that others go by."""
+        return settings.current() != self._settings
+
     def _go_home(self) -> None:
-        """Undo what an operator did to the working directory, which others find their files by."""
+        """Undo what an operator did to what others go by: the working directory, the environment, settings."""
+        settings.put(self._settings)
+        for name in OPENED.take_variables():
+            if name in self._environ:
+                os.environ[name] = self._environ[name]
+            else:
+                os.environ.pop(name, None)
         if self._folder and _working_directory() != self._folder:
             os.chdir(self._folder)
 
@@ -194,7 +210,8 @@ class Executor:
         seeds.seed(self._keeper.seed_of(name))
         before, moves = seeds.generator_states(), OPENED.moves
         called = self.work(running, seed=None)
-        if OPENED.moves != moves or not seeds.same_states(before, seeds.generator_states()):
+        changed = self.settings_changed()
+        if changed or OPENED.moves != moves or not seeds.same_states(before, seeds.generator_states()):
             self._keeper.drew(name)
         self.finish(running, called)
 
@@ -288,6 +305,8 @@ class Executor:
             running.handed,
             seed=seed,
             state_folder=self._state_folder,
+            context=running.context,
+            given=self._settings if running.beside else None,
             clock_ns=self._clock_ns,
         )
 
@@ -504,7 +523,11 @@ class _Pool:
         """Tell whether a node's result may owe something to what ran beside it."""
         together = [running, *self._running.values()]
         assert self._states is not None
-        if OPENED.moves != self._moves or not seeds.same_states(self._states, seeds.generator_states()):
+        if (
+            OPENED.moves != self._moves
+            or not seeds.same_states(self._states, seeds.generator_states())
+            or self._executor.settings_changed()
+        ):
             self._states, self._moves = seeds.generator_states(), OPENED.moves
             for one in together:
                 one.tainted = True

@@ -23,11 +23,12 @@ class Opened:
     Threads that an operator starts itself are counted to every node that runs at the time.
 
     Attributes:
-        moves: how often the working directory was changed while nodes ran; relative paths go by it.
+        moves: how often nodes changed what others go by: the working directory, an environment variable.
     """
 
     def __init__(self) -> None:
         self.moves = 0
+        self._variables: dict[str, None] = {}
         self._by_thread: dict[int, _Node] = {}
         self._installed = False
 
@@ -81,6 +82,12 @@ class Opened:
                 found[Path(text)] = None
         return tuple(found)
 
+    def take_variables(self) -> tuple[str, ...]:
+        """Return the environment variables that nodes set or removed since this was asked last."""
+        names = tuple(self._variables)
+        self._variables.clear()
+        return names
+
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._by_thread:
             return
@@ -97,6 +104,11 @@ class Opened:
             path, writes = arguments[0], False
             if isinstance(path, str | os.PathLike):
                 path = os.path.join(path or os.curdir, "")
+        elif event in ("os.putenv", "os.unsetenv"):
+            if not _is_imported():
+                self.moves += 1
+                self._variables[os.fsdecode(arguments[0])] = None
+            return
         else:
             self.moves += event == "os.chdir"
             return
@@ -121,6 +133,16 @@ def _is_import_machinery() -> bool:
     for _ in range(5):
         if frame is None:
             return False
+        if "importlib" in frame.f_code.co_filename:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _is_imported() -> bool:
+    """Tell whether a module sets an environment variable while it is imported, for itself and for good."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") != "mile_rl.engine.call":
         if "importlib" in frame.f_code.co_filename:
             return True
         frame = frame.f_back  # type: ignore[assignment]
