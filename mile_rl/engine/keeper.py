@@ -14,6 +14,7 @@ from mile_rl.engine import versions
 from mile_rl.engine.caches import CACHES
 from mile_rl.engine.execute import MISSING
 from mile_rl.engine.foresight_run import Lookout
+from mile_rl.engine.opened import own_sources
 from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.guard import SETTLED_NS
@@ -166,6 +167,9 @@ class IterationKeeper:
         opened = called.opened
         if caches := prepared.signer.caches(operator):
             opened = tuple(dict.fromkeys((*opened, *self._filled_from(node, caches, opened))))
+        if loaded := prepared.signer.loaded_since(operator):
+            sources = (Path(file) for name in loaded for file in own_sources(name))
+            opened = tuple(dict.fromkeys((*opened, *sources)))
         if opened:
             self._note_hidden(node, opened)
         if changed := prepared.signer.changed_globals(operator):

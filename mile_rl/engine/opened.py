@@ -12,7 +12,10 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+from mile_rl.workflows.packages import origin_of_module
 
 _SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/")
 
@@ -62,6 +65,9 @@ class Opened:
             node.outer.read.update(node.read)
             node.outer.written.update(node.written)
             node.outer.missing.update(node.missing)
+            node.outer.modules.update(node.modules)
+        for name in node.modules:
+            node.read.update(dict.fromkeys(own_sources(name)))
         if not node.read:
             return ()
         skipped = (*_library_folders(), *(str(folder) + os.sep for folder in ignored))
@@ -90,6 +96,12 @@ class Opened:
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._by_thread:
+            return
+        if event == "pickle.find_class":
+            # The classes of what is unpickled are in no code that the operator shows.
+            mine = self._by_thread.get(threading.get_ident())
+            for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
+                node.modules.add(str(arguments[0]))
             return
         if event == "open":
             path, mode, flags = arguments
@@ -150,13 +162,30 @@ def _is_imported() -> bool:
 
 
 class _Node:
-    __slots__ = ("missing", "outer", "read", "written")
+    __slots__ = ("missing", "modules", "outer", "read", "written")
 
     def __init__(self, outer: _Node | None) -> None:
         self.outer = outer
         self.missing: dict[str, None] = {}
+        self.modules: set[str] = set()
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
+
+
+def own_sources(name: str) -> list[str]:
+    """Return the files of a loaded module of the person's, and of all others of theirs that it refers to."""
+    found: dict[str, str] = {}
+    stack = [name]
+    while stack:
+        module = sys.modules.get(name := stack.pop())
+        if name in found or module is None or origin_of_module(module) != "own":
+            continue
+        found[name] = getattr(module, "__file__", None) or ""
+        for value in tuple(vars(module).values()):
+            inner = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(inner, str):
+                stack.append(inner)
+    return [file for file in found.values() if file]
 
 
 _FOLDERS: list[tuple[str, ...]] = []

@@ -66,6 +66,7 @@ _QUIET = frozenset(
 _REFLECTIONS = frozenset(("__subclasses__", "__globals__", "f_globals", "f_locals"))
 _ASSIGNERS = frozenset("setattr delattr globals vars __dict__ __setattr__ __delattr__".split())
 """Names by which attributes and globals are assigned to without an instruction that says so."""
+_JOINS = frozenset(("BINARY_OP", "BUILD_STRING"))
 _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
 
 # What an instruction's argument means. Plain integers: this is looked at for every instruction.
@@ -89,7 +90,7 @@ def _kind(name: str) -> tuple[str, int]:
         return name, _NAME
     if name == "LOAD_SMALL_INT":
         return "LOAD_CONST", _PLAIN
-    if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
+    if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW", "BUILD_STRING"):
         return name, _PLAIN
     return "", _OTHER
 
@@ -176,7 +177,10 @@ def _scan_one(
     for at, (name, argument) in enumerate(instructions):
         if name in _LOADS:
             # Plain locals occur only beside imports; see _instructions.
-            uses.add(_use(argument, at, instructions, local=name not in _GLOBALS))
+            use = _use(argument, at, instructions, local=name not in _GLOBALS)
+            uses.add(use)
+            if use.key is not None and not use.subscript and _is_start(at, instructions):
+                uses.add(use._replace(key=None))
         elif name == "IMPORT_NAME":
             _import(at, instructions, imports)
         elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
@@ -207,6 +211,20 @@ def _use(name: str, at: int, instructions: list[tuple[str, Any]], *, local: bool
         if type(key) is str:
             return Use(name, attributes, key, True, local)
     return Use(name, attributes, None, False, local)
+
+
+def _is_start(at: int, instructions: list[tuple[str, Any]]) -> bool:
+    """Tell whether the text that follows a name may be but the start of its argument: ``f"models.{name}"``."""
+    while instructions[at][0] != "LOAD_CONST":
+        at += 1
+    if instructions[at + 1][0] in _ATTRIBUTES:
+        return True
+    for name, _ in instructions[at + 1 :]:
+        if name in _JOINS:
+            return True
+        if name in ("CALL", "CALL_KW"):
+            return False
+    return False
 
 
 def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str, Import]]) -> None:

@@ -90,6 +90,7 @@ class Signer:
         self._operators: dict[int, tuple[Operator[..., Any], _Signed]] = {}
         self._arguments: dict[str, list[tuple[str, _Argument]]] = {}
         self._volatile: dict[str, bytes] = {}
+        self._modules: frozenset[str] = frozenset()
 
     def sign(self, dag: Dag) -> dict[str, NodeSignature]:
         """Return node name -> signature, for all nodes.
@@ -108,6 +109,7 @@ class Signer:
                 self._arguments[name] = self._bound(node, signed)
                 signatures[name] = self._node(node, signed, signatures)
             self._reach.let_go_of_sources()
+        self._modules = frozenset(sys.modules)
         return signatures
 
     def resign(
@@ -167,6 +169,18 @@ class Signer:
             operator: one that was signed.
         """
         return self._signed(operator).caches
+
+    def loaded_since(self, operator: Operator[..., Any]) -> list[str]:
+        """Return the modules loaded since the signing, where an operator imports by names that it computes.
+
+        One of another operator's may be among them, but nobody can tell whether this one used it, too.
+
+        Args:
+            operator: one that was signed.
+        """
+        if not any(item.loose for item in self._signed(operator).items):
+            return []
+        return [name for name in tuple(sys.modules) if name not in self._modules]
 
     def changed_globals(self, operator: Operator[..., Any]) -> tuple[str, ...]:
         """Return the labels of what an operator's code reaches that is not as it was when it was signed.
