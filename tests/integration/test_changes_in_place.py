@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 
 from mile_rl import op, workflow
 
@@ -402,3 +403,39 @@ def test_one_input_changed_through_another_reads_as_if_each_were_loaded(desk, jo
     for k in (0, 1, 0):
         expected = alone + k if make is whole_and_part else alone
         assert desk.run(flow, k=k, jobs=jobs).outputs == expected
+
+
+class Own(BaseEstimator):
+    def __init__(self):
+        self._bias = 1
+
+
+@op
+def own_estimator():
+    return Own()
+
+
+@op
+def shift(model):
+    model._bias += 5
+    return 1
+
+
+@op
+def bias(model, after=None):
+    return model._bias
+
+
+@JOBS
+def test_a_private_attribute_of_an_own_estimator(desk, jobs):
+    @workflow
+    def both():
+        model = own_estimator()
+        return bias(model, shift(model))
+
+    @workflow
+    def alone():
+        return bias(own_estimator())
+
+    assert desk.run(both, jobs=jobs).outputs == 1
+    assert desk.run(alone, jobs=jobs).outputs == 1
