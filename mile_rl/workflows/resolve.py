@@ -146,6 +146,9 @@ class Resolver:
             value = inner
         if installed and not _is_own_code(value):
             return Text(f"installed {label}", installed), label
+        if left[:1] == ["__doc__"] and callable(value):
+            # A docstring counts where code asks for it: a prompt, a usage text.
+            return Found((value, value.__doc__)), f"{label}.__doc__"
         return Found(value), label
 
     def _special(self, value: Any, left: list[str], use: Use, item: Noting) -> Resolved | None:
@@ -161,6 +164,8 @@ class Resolver:
             return Text("environment")
         if value is sys.modules:
             return Everything()
+        if value is sys.argv:
+            return Found(value)
         importlib = sys.modules.get("importlib")
         if importlib is not None and value is getattr(importlib, "import_module", _MISSING):
             if use.key is None or use.key.startswith("."):

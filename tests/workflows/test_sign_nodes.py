@@ -263,6 +263,28 @@ def test_code_that_looks_where_it_stands_counts_by_its_place(tmp_path):
     assert in_place("one", "__name__") == in_place("two", "__name__")
 
 
+def test_a_docstring_counts_where_code_asks_for_it(tmp_path):
+    head = "from mile_rl.workflows.operator import op\n"
+    text = head + "def ask():\n    '{}'\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def with_doc(doc, use):
+        return signed(tmp_path / doc / use, {"wf.py": text.format(doc, use)}).digest
+
+    assert with_doc("one", "ask.__doc__") != with_doc("two", "ask.__doc__")
+    assert with_doc("one", "ask()") == with_doc("two", "ask()")
+
+
+def test_the_command_line_counts_where_code_asks_for_it(tmp_path, monkeypatch):
+    text = "import sys\nfrom mile_rl.workflows.operator import op\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def called_with(word, use):
+        monkeypatch.setattr("sys.argv", ["run.py", word])
+        return signed(tmp_path / word / use, {"wf.py": text.format(use)}).digest
+
+    assert called_with("one", "sys.argv") != called_with("two", "sys.argv")
+    assert called_with("one", "sys.maxsize") == called_with("two", "sys.maxsize")
+
+
 def test_the_minor_version_of_python_counts(monkeypatch):
     before = last(lambda: load(1))
     monkeypatch.setattr(sign, "PYTHON", "3.99")
