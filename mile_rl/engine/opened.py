@@ -26,7 +26,8 @@ class Opened:
     Threads that an operator starts itself are counted to every node that runs at the time.
 
     Attributes:
-        moves: how often nodes changed what others go by: the working directory, an environment variable.
+        moves: how often nodes changed what others go by: the working directory, an environment variable, the
+            global generators (where they put these back, as a workflow's run does).
     """
 
     def __init__(self) -> None:
