@@ -17,6 +17,7 @@ from typing import Any
 
 from mile_rl.workflows.packages import origin_of_module
 
+_STDLIB = os.path.dirname(os.__file__)
 _SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/")
 
 
@@ -130,7 +131,7 @@ class Opened:
         try:
             # Not normalised: "link/.." is not where the link stands.
             text = os.path.join(os.getcwd(), os.fsdecode(path))
-            is_missing = not writes and not os.path.lexists(text)
+            is_missing = not writes and not os.path.lexists(text) and not _is_import_machinery()
         except (TypeError, ValueError, OSError):
             return
         mine = self._by_thread.get(threading.get_ident())
@@ -141,13 +142,17 @@ class Opened:
 
 
 def _is_import_machinery() -> bool:
-    """Tell whether importlib lists a folder, to find a module or what is installed, and not the operator."""
+    """Tell whether importlib looks somewhere, to find a module or what is installed, and not the operator.
+
+    Between the two there may be other parts of the standard library (zipfile), but no one else's code.
+    """
     frame = sys._getframe(2)
-    for _ in range(5):
-        if frame is None:
-            return False
-        if "importlib" in frame.f_code.co_filename:
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if "importlib" in file:
             return True
+        if not file.startswith((_STDLIB, "<frozen")) or "-packages" in file:
+            return False
         frame = frame.f_back  # type: ignore[assignment]
     return False
 

@@ -149,3 +149,20 @@ def test_a_copied_folder_of_code_finds_its_own_files(desk, place):
     assert desk.run(load_workflow(str(desk.folder / "one" / "flow.py"))).outputs == "one"
     sys.modules.pop("flow")
     assert desk.run(load_workflow(str(desk.folder / "two" / "flow.py"))).outputs == "two"
+
+
+@op
+def asks_for_a_version(k):
+    import importlib.metadata
+
+    return importlib.metadata.version("numpy")
+
+
+def test_where_the_import_system_looks_in_vain_does_not_count(desk, monkeypatch):
+    monkeypatch.syspath_prepend(str(desk.folder / "nowhere.zip"))
+
+    @workflow
+    def flow():
+        return asks_for_a_version(1)
+
+    assert not desk.run(flow).report.notes
