@@ -106,7 +106,8 @@ def watch(value: Any, *, limit_ns: int | None = None) -> Watch:
     if polars is not None and isinstance(value, polars.DataFrame):
         return _Polars(value)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
+    # Of a subclass the buffer does not say all: a mask, attributes.
+    if numpy is not None and type(value) in (numpy.ndarray, numpy.memmap) and not value.dtype.hasobject:
         return _Digested(value, array_digest, "array")
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):

@@ -439,3 +439,46 @@ def test_a_private_attribute_of_an_own_estimator(desk, jobs):
 
     assert desk.run(both, jobs=jobs).outputs == 1
     assert desk.run(alone, jobs=jobs).outputs == 1
+
+
+@op
+def unmasked():
+    return np.ma.MaskedArray([1.0, 2.0])
+
+
+@op
+def mask_one(array):
+    array[0] = np.ma.masked
+    return 1
+
+
+@op
+def count_of(array, after=None, k=0):
+    return int(array.count()) + k
+
+
+@JOBS
+def test_a_mask_set_on_an_array(desk, jobs):
+    @workflow
+    def flow(k=0):
+        made = unmasked()
+        return count_of(made, mask_one(made), k)
+
+    for k in (0, 1, 0):
+        assert desk.run(flow, k=k, jobs=jobs).outputs == 2 + k
+
+
+@op
+def masked():
+    return np.ma.MaskedArray([1.0, 2.0], mask=[True, False])
+
+
+def test_a_masked_array_is_kept(desk):
+    @workflow
+    def flow():
+        return masked()
+
+    desk.run(flow)
+    done = desk.run(flow)
+    assert done.report.nodes[0].state == "load"
+    assert done.outputs.tolist() == [None, 2.0]
