@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import inspect
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,10 +16,12 @@ from mile_rl.engine import seeds
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.turns import inside
 from mile_rl.errors import WorkflowError
+from mile_rl.workflows import settings
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
 from mile_rl.workflows.file import File
-from mile_rl.workflows.sign import files_in, files_of
+from mile_rl.workflows.packages import origin_of_name
+from mile_rl.workflows.sign import files_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +31,7 @@ class Called:
     Args:
         values: output name -> value; empty where the operator raised.
         elapsed_ns: how long the operator ran.
-        opened: the files that it read without declaring them.
+        opened: the files that it read without declaring them, or looked for in vain.
         files_changed: those of ``opened`` that were written to while it ran, so that nobody knows what it read.
         error: what it raised.
     """
@@ -45,6 +49,8 @@ def call(
     *,
     seed: str | None,
     state_folder: Path,
+    context: contextvars.Context,
+    given: settings.Settings | None,
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> Called:
     """Call a node's operator on its inputs. Runs on whatever thread; touches nothing that is shared.
@@ -54,21 +60,24 @@ def call(
         inputs: what to give for each output that it takes.
         seed: the digest to seed the global generators from, or None to leave them alone.
         state_folder: the project's own state, reading which does not count.
+        context: the context variables that it starts from.
+        given: the libraries' settings that it starts from; None where this thread has them.
         clock_ns: a clock.
     """
     declared = tuple(files_of(node))
     arguments = {name: _filled(value, inputs) for name, value in node.arguments.items()}
-    arguments.update(_default_files(node))
+    arguments.update(_own_defaults(node))
     bound = inspect.BoundArguments(node.operator.signature, arguments)
     args, kwargs = bound.args, bound.kwargs
     if seed is not None:
         seeds.seed(seed)
+    context.run(_enter, given)
     OPENED.begin()
     begun_ns = _file_clock_ns()
     start_ns = clock_ns()
     try:
         with inside():
-            result = node.operator.function(*args, **kwargs)
+            result = context.run(node.operator.function, *args, **kwargs)
         elapsed_ns = clock_ns() - start_ns
         values = _split(node, result)
     except BaseException as error:
@@ -78,6 +87,15 @@ def call(
     opened = OPENED.end(declared=declared, ignored=(state_folder,))
     changed = tuple(path for path in opened if _written_since(path, begun_ns))
     return Called(values=values, elapsed_ns=elapsed_ns, opened=opened, files_changed=changed)
+
+
+def _enter(given: settings.Settings | None) -> None:
+    """Set this thread and context up as the run's own are."""
+    if decimal := sys.modules.get("decimal"):
+        # The context is an object that can change, and would be shared with whoever else has this variable.
+        decimal.setcontext(decimal.getcontext().copy())
+    if given is not None:
+        settings.put(given)
 
 
 def _split(node: Node, result: Any) -> dict[str, Any]:
@@ -131,11 +149,29 @@ def _filled(value: Any, inputs: Mapping[Output, Any]) -> Any:
         return value
 
 
-def _default_files(node: Node) -> Iterator[tuple[str, Any]]:
-    """Yield the defaults that hold files and are used: operators receive these as paths too."""
+def _own_defaults(node: Node) -> Iterator[tuple[str, Any]]:
+    """Yield the defaults that are used and that an operator is given in another form: files, and what can change.
+
+    A list, an array or a generator as default would carry what one call does to it into the next.
+    """
     for name, parameter in node.operator.signature.parameters.items():
-        if name not in node.arguments and any(files_in(parameter.default)):
-            yield name, _filled(parameter.default, {})
+        default = parameter.default
+        if name in node.arguments or default is parameter.empty:
+            continue
+        if type(default) is File or not (isinstance(default, IMMUTABLE) or _is_known_by_itself(default)):
+            yield name, _filled(default, {})
+
+
+def _is_known_by_itself(value: Any) -> bool:
+    """Tell whether a default may be a sentinel, which code compares with ``is``, so that no copy will do."""
+    kind = type(value)
+    if origin_of_name(kind.__module__) == "own":
+        return True
+    return (
+        "__reduce__" not in vars(kind)
+        and not hasattr(kind, "__len__")
+        and not getattr(value, "__dict__", None)
+    )
 
 
 def _file_clock_ns() -> int:
@@ -147,5 +183,8 @@ def _file_clock_ns() -> int:
 def _written_since(path: Path, begun_ns: int) -> bool:
     try:
         return os.stat(path).st_ctime_ns >= begun_ns
+    except FileNotFoundError:
+        # One that was looked for in vain, and still is not there.
+        return False
     except OSError:
         return True

@@ -14,6 +14,8 @@ from typing import Any
 
 import xxhash
 
+from mile_rl.workflows.packages import origin_of_name
+
 _CHUNK_BYTES = 1 << 20
 
 
@@ -91,6 +93,9 @@ def _cached_attributes(cls: type) -> Callable[[str], bool] | None:
     """Return which attributes of a class's instances are caches, or None where none are."""
     if hasattr(cls, "get_params") and hasattr(cls, "set_params") and not issubclass(cls, type):
         # scikit-learn: what fitting learned is public; predict and transform may cache under private names.
+        # What a person's own estimator keeps under such a name nobody knows.
+        if origin_of_name(cls.__module__) == "own":
+            return None
         return lambda key: key.startswith("_")
     cached = {
         name

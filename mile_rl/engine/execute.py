@@ -16,8 +16,9 @@ from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.pool import Pool
 from mile_rl.engine.running import MISSING, Keeper, PlanAgain, Progress, Running
-from mile_rl.engine.watch import unshared
+from mile_rl.engine.watch import may_share, unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
+from mile_rl.workflows import settings
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
 
@@ -59,6 +60,7 @@ class Executor:
         self._alone: set[str] = set()
         self._unsure: set[Output] = set()
         self._watch_all = False
+        self._called_again: set[str] = set()
 
     def run(self) -> Mapping[Output, Any]:
         """Run until every requested output is there.
@@ -89,13 +91,25 @@ class Executor:
     @contextlib.contextmanager
     def _at_home(self) -> Iterator[None]:
         self._folder = _working_directory()
+        self._settings = settings.current()
+        self._environ = dict(os.environ)
         try:
             yield
         finally:
             self._go_home()
 
+    def settings_changed(self) -> bool:
+        """Tell whether an operator has changed libraries' settings that others go by."""
+        return settings.current() != self._settings
+
     def _go_home(self) -> None:
-        """Undo what an operator did to the working directory, which others find their files by."""
+        """Undo what an operator did to what others go by: the working directory, the environment, settings."""
+        settings.put(self._settings)
+        for name in OPENED.take_variables():
+            if name in self._environ:
+                os.environ[name] = self._environ[name]
+            else:
+                os.environ.pop(name, None)
         if self._folder and _working_directory() != self._folder:
             os.chdir(self._folder)
 
@@ -117,7 +131,8 @@ class Executor:
         seeds.seed(self._keeper.seed_of(name))
         before, moves = seeds.generator_states(), OPENED.moves
         called = self.work(running, seed=None)
-        if OPENED.moves != moves or not seeds.same_states(before, seeds.generator_states()):
+        changed = self.settings_changed()
+        if changed or OPENED.moves != moves or not seeds.same_states(before, seeds.generator_states()):
             self._keeper.drew(name)
         self.finish(running, called)
 
@@ -211,6 +226,8 @@ class Executor:
             running.handed,
             seed=seed,
             state_folder=self._state_folder,
+            context=running.context,
+            given=self._settings if running.beside else None,
             clock_ns=self._clock_ns,
         )
 
@@ -221,6 +238,10 @@ class Executor:
         if called.error is not None:
             _raise(name, called.error)
         changed = self._changed_inputs(running)
+        if self._read_its_own_change(running, changed):
+            self._keeper.mutated(name, changed)
+            self._drop_spoiled(name)
+            raise PlanAgain
         if running.unwatched:
             self._unsure.update(output for output in self._memory if not self._memory[output].watch.private)
         around = (*running.handed.values(), *called.values.values())
@@ -250,6 +271,18 @@ class Executor:
                 self._write_pending(output)
         if any(held.requested or held.takers > (output in changed) for output, held in lost):
             raise PlanAgain
+
+    def _read_its_own_change(self, running: Running, changed: tuple[Output, ...]) -> bool:
+        """Tell whether an operator may have changed one input through another, and has to be called again on copies.
+
+        Two outputs of one operator may share memory. Loaded from the store they do not, and copied neither.
+        """
+        if len(changed) < 2 or running.node in self._called_again:
+            return False
+        if not may_share([running.handed[output] for output in changed]):
+            return False
+        self._called_again.add(running.node)
+        return True
 
     def _changed_inputs(self, running: Running) -> tuple[Output, ...]:
         return tuple(

@@ -13,11 +13,12 @@ from mile_rl._version import __version__
 from mile_rl.engine import versions
 from mile_rl.engine.execute import Executor
 from mile_rl.engine.keeper import IterationKeeper
+from mile_rl.engine.opened import OPENED
 from mile_rl.engine.prepare import LEDGER, Prepared, prepare
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import NodeReport, OutputReport, Report, State
 from mile_rl.engine.running import Progress
-from mile_rl.engine.turns import turn
+from mile_rl.engine.turns import is_inside, turn
 from mile_rl.errors import OperatorFailed, StoreError
 from mile_rl.store.records import Channel, IterationRecord, NodeRecord, OutputRecord
 from mile_rl.workflows.dag import Output, fill
@@ -130,7 +131,11 @@ def run(
         failed_node = ""
         outputs: Any = None
         try:
+            if is_inside():
+                # An operator's own run: it seeds the global generators that others beside the operator draw from.
+                OPENED.moves += 1
             with turn():
+                keeper.refresh_caches()
                 values = executor.run()
             outputs = fill(prepared.dag.result, values)
             status = "ok"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mile_rl.engine import versions
+from mile_rl.engine.caches import CACHES
 from mile_rl.engine.foresight_run import Lookout
+from mile_rl.engine.opened import own_sources
 from mile_rl.engine.running import MISSING
 from mile_rl.engine.writer import Writer, cost_ns
 from mile_rl.policies.base import Budget, Candidate, Kept
@@ -18,7 +21,7 @@ from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
 from mile_rl.store.results import PutResult
 from mile_rl.workflows.dag import Output
-from mile_rl.workflows.sign import NodeSignature
+from mile_rl.workflows.sign import NodeSignature, files_of
 
 if TYPE_CHECKING:
     from mile_rl.engine.call import Called
@@ -83,6 +86,12 @@ class IterationKeeper:
         self._to_load: set[Output] = set()
         self._loaded_early: dict[Output, Any] = {}
         self._reserved: dict[str, int] = {}
+
+    def refresh_caches(self) -> None:
+        """See to it that no function of the person's returns from its cache what a file held before."""
+        prepared = self._prepared
+        for name in prepared.layout.nodes if prepared.plan.compute else ():
+            CACHES.refresh(prepared.signer.caches(prepared.dag.nodes[name].operator))
 
     def plan(self, known: Collection[Output]) -> tuple[frozenset[str], frozenset[Output]]:
         """Return the prepared plan at first; later the best way on from what is in memory."""
@@ -153,9 +162,15 @@ class IterationKeeper:
         if changed_files := dict.fromkeys((*called.files_changed, *stale)):
             names = ", ".join(path.name for path in changed_files)
             self._keep_nothing_of(node, f"{names} changed while {node} ran or waited")
-        if called.opened:
-            self._note_hidden(node, called)
         operator = prepared.dag.nodes[node].operator
+        opened = called.opened
+        if caches := prepared.signer.caches(operator):
+            opened = tuple(dict.fromkeys((*opened, *self._filled_from(node, caches, opened))))
+        if loaded := prepared.signer.loaded_since(operator):
+            sources = (Path(file) for name in loaded for file in own_sources(name))
+            opened = tuple(dict.fromkeys((*opened, *sources)))
+        if opened:
+            self._note_hidden(node, opened)
         if changed := prepared.signer.changed_globals(operator):
             self._keep_nothing_of(node, f"{', '.join(changed)} changed while {node} ran")
         if prepared.flags(node).mutates_inputs:
@@ -163,18 +178,27 @@ class IterationKeeper:
                 f"{node} changes its inputs in place, so it is given copies; copy inside it instead"
             )
 
-    def _note_hidden(self, node: str, called: Called) -> None:
+    def _filled_from(self, node: str, caches: Sequence[Any], opened: tuple[Path, ...]) -> list[Path]:
+        """Return the undeclared files that a node may know from a cache that was filled before."""
+        declared = tuple(files_of(self._prepared.dag.nodes[node]))
+        CACHES.filled(caches, (*opened, *declared))
+        return [path for path in CACHES.files(caches) if path not in declared]
+
+    def _note_hidden(self, node: str, opened: tuple[Path, ...]) -> None:
         prepared = self._prepared
-        names = ", ".join(path.name or str(path) for path in called.opened)
-        self.notes.append(
-            f"{node} read {names} without declaring it; its content counts from now on. "
-            "Pass it as an argument made with File(...)"
-        )
+        there = {path: path.exists() for path in opened}
+        if names := ", ".join(path.name or str(path) for path in there if there[path]):
+            self.notes.append(
+                f"{node} read {names} without declaring it; its content counts from now on. "
+                "Pass it as an argument made with File(...)"
+            )
+        if names := ", ".join(str(path) for path in there if not there[path]):
+            self.notes.append(f"{node} looked for {names}, which is not there; it counts as soon as it is")
         known = set(prepared.hidden.get(self.signatures[node].base, ()))
-        if not set(called.opened) <= known:
-            files = tuple(dict.fromkeys((*known, *called.opened)))
+        if not set(opened) <= known:
+            files = tuple(dict.fromkeys((*known, *opened)))
             base = self.signatures[node].base
-            prepared.catalog.learn(hidden_files=[(base, str(path)) for path in called.opened])
+            prepared.catalog.learn(hidden_files=[(base, str(path)) for path in opened])
             self.signatures.update(prepared.signer.resign(prepared.dag, self.signatures, node, files))
             self._lookout.resigned()
 

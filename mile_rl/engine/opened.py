@@ -12,8 +12,12 @@ import tempfile
 import threading
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from mile_rl.workflows.packages import origin_of_module
+
+_STDLIB = os.path.dirname(os.__file__)
 _SYSTEM_FOLDERS = ("/proc/", "/sys/", "/dev/", "/etc/", "/usr/share/")
 
 
@@ -23,11 +27,13 @@ class Opened:
     Threads that an operator starts itself are counted to every node that runs at the time.
 
     Attributes:
-        moves: how often the working directory was changed while nodes ran; relative paths go by it.
+        moves: how often nodes changed what others go by: the working directory, an environment variable, the
+            global generators (where they put these back, as a workflow's run does).
     """
 
     def __init__(self) -> None:
         self.moves = 0
+        self._variables: dict[str, None] = {}
         self._by_thread: dict[int, _Node] = {}
         self._installed = False
 
@@ -47,8 +53,9 @@ class Opened:
             ignored: folders that do not count (the project's own state).
 
         Returns:
-            The existing files that the node read without declaring them (folders that it listed end in their
-            own path), in order of first use.
+            The files that the node read without declaring them, the folders that it listed, and the files that it
+            looked for in vain, in order of first use. Each by the path that it was opened by: a link may lead
+            elsewhere next time.
         """
         thread = threading.get_ident()
         node = self._by_thread.pop(thread, None)
@@ -59,6 +66,10 @@ class Opened:
             self._by_thread[thread] = node.outer
             node.outer.read.update(node.read)
             node.outer.written.update(node.written)
+            node.outer.missing.update(node.missing)
+            node.outer.modules.update(node.modules)
+        for name in node.modules:
+            node.read.update(dict.fromkeys(own_sources(name)))
         if not node.read:
             return ()
         skipped = (*_library_folders(), *(str(folder) + os.sep for folder in ignored))
@@ -70,13 +81,29 @@ class Opened:
                 continue
             if any(path == one or path.startswith(one + os.sep) for one in known):
                 continue
-            path = _source_of(path)
-            if os.path.isfile(path) or (text.endswith(os.sep) and os.path.isdir(path)):
-                found[Path(path)] = None
+            text = _source_of(text)
+            if (
+                os.path.isfile(text)
+                or text in node.missing
+                or (text.endswith(os.sep) and os.path.isdir(text))
+            ):
+                found[Path(text)] = None
         return tuple(found)
+
+    def take_variables(self) -> tuple[str, ...]:
+        """Return the environment variables that nodes set or removed since this was asked last."""
+        names = tuple(self._variables)
+        self._variables.clear()
+        return names
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._by_thread:
+            return
+        if event == "pickle.find_class":
+            # The classes of what is unpickled are in no code that the operator shows.
+            mine = self._by_thread.get(threading.get_ident())
+            for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
+                node.modules.add(str(arguments[0]))
             return
         if event == "open":
             path, mode, flags = arguments
@@ -90,27 +117,50 @@ class Opened:
                 return
             path, writes = arguments[0], False
             if isinstance(path, str | os.PathLike):
-                path = os.path.join(path, "")
+                path = os.path.join(path or os.curdir, "")
+        elif event in ("os.putenv", "os.unsetenv"):
+            if not _is_imported():
+                self.moves += 1
+                self._variables[os.fsdecode(arguments[0])] = None
+            return
         else:
             self.moves += event == "os.chdir"
             return
         if isinstance(path, int) or path is None:
             return
         try:
-            text = os.path.abspath(os.fsdecode(path)) + (os.sep if str(path).endswith(os.sep) else "")
-        except (TypeError, ValueError):
+            # Not normalised: "link/.." is not where the link stands.
+            text = os.path.join(os.getcwd(), os.fsdecode(path))
+            is_missing = not writes and not os.path.lexists(text) and not _is_import_machinery()
+        except (TypeError, ValueError, OSError):
             return
         mine = self._by_thread.get(threading.get_ident())
         for node in (mine,) if mine is not None else tuple(self._by_thread.values()):
             (node.written if writes else node.read)[text] = None
+            if is_missing:
+                node.missing[text] = None
 
 
 def _is_import_machinery() -> bool:
-    """Tell whether importlib lists a folder, to find a module or what is installed, and not the operator."""
+    """Tell whether importlib looks somewhere, to find a module or what is installed, and not the operator.
+
+    Between the two there may be other parts of the standard library (zipfile), but no one else's code.
+    """
     frame = sys._getframe(2)
-    for _ in range(5):
-        if frame is None:
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if "importlib" in file:
+            return True
+        if not file.startswith((_STDLIB, "<frozen")) or "-packages" in file:
             return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _is_imported() -> bool:
+    """Tell whether a module sets an environment variable while it is imported, for itself and for good."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") != "mile_rl.engine.call":
         if "importlib" in frame.f_code.co_filename:
             return True
         frame = frame.f_back  # type: ignore[assignment]
@@ -118,12 +168,30 @@ def _is_import_machinery() -> bool:
 
 
 class _Node:
-    __slots__ = ("outer", "read", "written")
+    __slots__ = ("missing", "modules", "outer", "read", "written")
 
     def __init__(self, outer: _Node | None) -> None:
         self.outer = outer
+        self.missing: dict[str, None] = {}
+        self.modules: set[str] = set()
         self.read: dict[str, None] = {}
         self.written: dict[str, None] = {}
+
+
+def own_sources(name: str) -> list[str]:
+    """Return the files of a loaded module of the person's, and of all others of theirs that it refers to."""
+    found: dict[str, str] = {}
+    stack = [name]
+    while stack:
+        module = sys.modules.get(name := stack.pop())
+        if name in found or module is None or origin_of_module(module) != "own":
+            continue
+        found[name] = getattr(module, "__file__", None) or ""
+        for value in tuple(vars(module).values()):
+            inner = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+            if isinstance(inner, str):
+                stack.append(inner)
+    return [file for file in found.values() if file]
 
 
 _FOLDERS: list[tuple[str, ...]] = []

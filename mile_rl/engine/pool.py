@@ -112,7 +112,11 @@ class Pool:
         """Tell whether a node's result may owe something to what ran beside it."""
         together = [running, *self._running.values()]
         assert self._states is not None
-        if OPENED.moves != self._moves or not seeds.same_states(self._states, seeds.generator_states()):
+        if (
+            OPENED.moves != self._moves
+            or not seeds.same_states(self._states, seeds.generator_states())
+            or self._executor.settings_changed()
+        ):
             self._states, self._moves = seeds.generator_states(), OPENED.moves
             for one in together:
                 one.tainted = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -56,9 +57,14 @@ class Settings:
             raise SettingsError(f"executor {self.executor!r} is not known; the only one so far is 'threads'.")
         if self.jobs < 1:
             raise SettingsError(f"jobs = {self.jobs} must be at least 1.")
-        if not (0 <= self.write_share <= 1 and self.write_fraction >= 0 and self.write_allowance_ms >= 0):
+        if not (
+            0 <= self.write_share <= 1
+            and 0 <= self.write_fraction < math.inf
+            and 0 <= self.write_allowance_ms < math.inf
+        ):
             raise SettingsError(
-                "write_share must lie in [0, 1], and write_fraction and write_allowance_ms must not be negative."
+                "write_share must lie in [0, 1], and write_fraction and write_allowance_ms must be finite and not "
+                "negative."
             )
 
     @property
@@ -152,12 +158,13 @@ def parse_bytes(size: int | str) -> int:
 
 
 def _from_pyproject(path: str) -> dict[str, Any]:
-    # A file without the word cannot have the table, and the TOML parser need not be imported.
+    # A file without the word cannot have the table (which may be written inline), and the TOML parser need not be
+    # imported.
     if not os.path.isfile(path):
         return {}
     with open(path, "rb") as file:
         raw = file.read()
-    if b"tool.mile" not in raw:
+    if b"mile" not in raw:
         return {}
     import tomllib
 
@@ -165,7 +172,11 @@ def _from_pyproject(path: str) -> dict[str, Any]:
         table = tomllib.loads(raw.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
-    return dict(table.get("tool", {}).get("mile", {}))
+    tool = table.get("tool", {})
+    settings = tool.get("mile", {}) if isinstance(tool, dict) else {}
+    if not isinstance(settings, dict):
+        raise SettingsError(f"mile = {settings!r} in [tool] of {path}: write a table, [tool.mile].")
+    return settings
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:

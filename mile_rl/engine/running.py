@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mile_rl.workflows.dag import Output
@@ -77,6 +78,7 @@ class Running:
         tainted: whether its result may owe something to nodes that ran beside it.
         unwatched: whether it was handed a value that is not compared afterwards.
         beside: whether others may run beside it; then none of its inputs can have suffered from what it did.
+        context: the context variables that it starts from; what it sets in them stays with it.
     """
 
     node: str
@@ -85,3 +87,4 @@ class Running:
     tainted: bool = False
     unwatched: bool = False
     beside: bool = False
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)

@@ -6,9 +6,10 @@ are handed out as they are and digested before and after; one that was changed i
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from mile_rl.engine.content import TooCostly, array_digest, identity_digest, pickle_digest, sparse_digest
@@ -50,6 +51,14 @@ def unshared(value: Any, others: Iterable[Any]) -> Any:
     ):
         return value.copy()
     return value
+
+
+def may_share(values: Sequence[Any]) -> bool:
+    """Tell whether some values may share memory; what is no plain array may always."""
+    numpy = sys.modules.get("numpy")
+    if numpy is None or not all(isinstance(value, numpy.ndarray) for value in values):
+        return True
+    return any(numpy.may_share_memory(one, other) for one, other in itertools.combinations(values, 2))
 
 
 class Watch(Protocol):
@@ -97,7 +106,8 @@ def watch(value: Any, *, limit_ns: int | None = None) -> Watch:
     if polars is not None and isinstance(value, polars.DataFrame):
         return _Polars(value)
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
+    # Of a subclass the buffer does not say all: a mask, attributes.
+    if numpy is not None and type(value) in (numpy.ndarray, numpy.memmap) and not value.dtype.hasobject:
         return _Digested(value, array_digest, "array")
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(value) and value.format in ("csr", "csc", "bsr", "coo", "dia"):

@@ -45,7 +45,7 @@ class Scan(NamedTuple):
     Args:
         uses: names that are looked up in globals (or are free), with what is done with them.
         imports: local name -> the imports that bind it.
-        stores: whether it assigns to globals or to attributes.
+        stores: whether it assigns (or may assign) to globals, to attributes or to variables around it.
         reflects: whether it looks at namespaces or subclasses as a whole.
     """
 
@@ -64,6 +64,9 @@ _QUIET = frozenset(
     "NOP RESUME PUSH_NULL PRECALL CACHE SWAP POP_TOP COPY NOT_TAKEN EXTENDED_ARG ROT_TWO KW_NAMES".split()
 )
 _REFLECTIONS = frozenset(("__subclasses__", "__globals__", "f_globals", "f_locals"))
+_ASSIGNERS = frozenset("setattr delattr globals vars __dict__ __setattr__ __delattr__".split())
+"""Names by which attributes and globals are assigned to without an instruction that says so."""
+_JOINS = frozenset(("BINARY_OP", "BUILD_STRING"))
 _SUBSCRIPTS = frozenset(("BINARY_SUBSCR", "STORE_SUBSCR", "DELETE_SUBSCR", "BINARY_OP"))
 
 # What an instruction's argument means. Plain integers: this is looked at for every instruction.
@@ -87,7 +90,7 @@ def _kind(name: str) -> tuple[str, int]:
         return name, _NAME
     if name == "LOAD_SMALL_INT":
         return "LOAD_CONST", _PLAIN
-    if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW"):
+    if name in _SUBSCRIPTS or name in ("CONTAINS_OP", "CALL", "CALL_KW", "BUILD_STRING"):
         return name, _PLAIN
     return "", _OTHER
 
@@ -117,7 +120,8 @@ def scan(code: CodeType) -> Scan:
     while stack:
         current = stack.pop()
         reflects |= not _REFLECTIONS.isdisjoint(current.co_names)
-        stores |= _scan_one(current, uses, imports)
+        stores |= _scan_one(current, uses, imports, code.co_freevars)
+        stores |= not _ASSIGNERS.isdisjoint(current.co_names)
         stack.extend(const for const in current.co_consts if isinstance(const, CodeType))
     return Scan(
         uses=tuple(sorted(uses, key=lambda use: (*use[:2], use.key is not None, use.key or "", *use[3:]))),
@@ -164,17 +168,29 @@ def _instructions(code: CodeType) -> list[tuple[str, Any]]:
     return found
 
 
-def _scan_one(code: CodeType, uses: set[Use], imports: set[tuple[str, Import]]) -> bool:
+def _scan_one(
+    code: CodeType, uses: set[Use], imports: set[tuple[str, Import]], around: tuple[str, ...]
+) -> bool:
     instructions = _instructions(code)
     instructions += (_BREAK, _BREAK)
     stores = False
     for at, (name, argument) in enumerate(instructions):
         if name in _LOADS:
             # Plain locals occur only beside imports; see _instructions.
-            uses.add(_use(argument, at, instructions, local=name not in _GLOBALS))
+            use = _use(argument, at, instructions, local=name not in _GLOBALS)
+            uses.add(use)
+            if use.key is not None and not use.subscript and _is_start(at, instructions):
+                uses.add(use._replace(key=None))
         elif name == "IMPORT_NAME":
             _import(at, instructions, imports)
-        elif name in ("STORE_ATTR", "STORE_GLOBAL", "DELETE_ATTR", "DELETE_GLOBAL"):
+        elif name in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            # What stood there before is seen by nobody, perhaps, but what stands there then is.
+            uses.add(Use(argument))
+            stores = True
+        elif name in ("STORE_ATTR", "DELETE_ATTR"):
+            stores = True
+        elif name == "STORE_DEREF" and argument in around:
+            uses.add(Use(argument, local=True))
             stores = True
     return stores
 
@@ -195,6 +211,20 @@ def _use(name: str, at: int, instructions: list[tuple[str, Any]], *, local: bool
         if type(key) is str:
             return Use(name, attributes, key, True, local)
     return Use(name, attributes, None, False, local)
+
+
+def _is_start(at: int, instructions: list[tuple[str, Any]]) -> bool:
+    """Tell whether the text that follows a name may be but the start of its argument: ``f"models.{name}"``."""
+    while instructions[at][0] != "LOAD_CONST":
+        at += 1
+    if instructions[at + 1][0] in _ATTRIBUTES:
+        return True
+    for name, _ in instructions[at + 1 :]:
+        if name in _JOINS:
+            return True
+        if name in ("CALL", "CALL_KW"):
+            return False
+    return False
 
 
 def _import(at: int, instructions: list[tuple[str, Any]], imports: set[tuple[str, Import]]) -> None:

@@ -7,6 +7,7 @@ bulk content (big buffers, files) through xxh3.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -163,11 +164,12 @@ class FileDigests:
         wall_ns: the time of day, to tell how long ago a file was changed.
     """
 
-    __slots__ = ("_known", "_states", "_wall_ns")
+    __slots__ = ("_known", "_seen", "_states", "_wall_ns")
 
     def __init__(self, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._known: dict[Path, bytes] = {}
         self._states: dict[Path, _State | None] = {}
+        self._seen: dict[Path, bytes] = {}
         self._wall_ns = wall_ns
 
     def __call__(self, path: Path) -> bytes:
@@ -178,12 +180,27 @@ class FileDigests:
             known = self._known[path] = digest_file(path)
         return known
 
+    def seen(self, path: Path) -> bytes:
+        """Return the digest of what an operator saw at a path that nobody declared.
+
+        That is a file's content, the names in a folder (files that were opened there count by themselves), or
+        that nothing is there.
+        """
+        glance = self._seen[path] = _glance(path)
+        try:
+            return self(path) if glance == _FILE else glance
+        except MissingFile:
+            return combine("missing")
+
     def changed(self, path: Path) -> bool:
         """Tell whether a file is not, or may not be, what it was when it was digested.
 
         Its size and times are compared, which no write leaves as they are; one that was written a moment
         before it was digested is read once more. A file that was never digested has not changed.
         """
+        glance = self._seen.get(path)
+        if glance is not None and _glance(path) != glance:
+            return True
         if path not in self._known:
             return False
         state = self._states[path]
@@ -198,6 +215,18 @@ class FileDigests:
         """Look at some files again when they are next asked for."""
         for path in paths:
             self._known.pop(path, None)
+            self._seen.pop(path, None)
+
+
+_FILE = b"file"
+
+
+def _glance(path: Path) -> bytes:
+    """Return what stands at a path without reading it: a file, nothing, or a folder with these names."""
+    if os.path.isdir(path):
+        with contextlib.suppress(OSError):
+            return combine("names", *(os.fsencode(name) for name in sorted(os.listdir(path))))
+    return _FILE if os.path.exists(path) else combine("missing")
 
 
 _State = tuple[tuple[int, ...], ...]

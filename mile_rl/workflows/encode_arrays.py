@@ -107,6 +107,7 @@ def _pandas(encoder: Encoder, value: Any, pandas: Any) -> bool:
             _column(encoder, series.array, pandas)
         encoder.write(value.attrs)
         encoder.write(value.flags.allows_duplicate_labels)
+        _own_attributes(encoder, value)
     elif isinstance(value, pandas.Series):
         encoder.out += b"d"
         encoder.ref(type(value))
@@ -115,6 +116,7 @@ def _pandas(encoder: Encoder, value: Any, pandas: Any) -> bool:
         _column(encoder, value.array, pandas)
         encoder.write(value.attrs)
         encoder.write(value.flags.allows_duplicate_labels)
+        _own_attributes(encoder, value)
     elif isinstance(value, pandas.Index):
         _index(encoder, value, pandas)
     elif isinstance(value, extension.ExtensionArray):
@@ -127,6 +129,14 @@ def _pandas(encoder: Encoder, value: Any, pandas: Any) -> bool:
     else:
         return False
     return True
+
+
+def _own_attributes(encoder: Encoder, value: Any) -> None:
+    """Write what a subclass of a frame or a series carries besides, as pandas lets it declare."""
+    names = [name for name in value._metadata if name not in ("_name", "name")]
+    if names:
+        encoder.items(b"k", names)
+        encoder.items(b"v", [getattr(value, name, None) for name in names])
 
 
 def _index(encoder: Encoder, index: Any, pandas: Any) -> None:

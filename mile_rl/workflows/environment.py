@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import Protocol
 
+from mile_rl.workflows import settings
 from mile_rl.workflows.digest import combine
 from mile_rl.workflows.packages import Versions
 
@@ -20,6 +21,8 @@ class Surrounded(Protocol):
 def surroundings(items: Iterable[Surrounded], versions: Versions) -> dict[str, str]:
     """Return label -> version or digest of all packages and environment variables that items use, sorted.
 
+    With the packages come their settings, where these are not as they come.
+
     The value of a variable may be a secret, so it stands as a digest.
     """
     packages: set[str] = set()
@@ -28,6 +31,10 @@ def surroundings(items: Iterable[Surrounded], versions: Versions) -> dict[str, s
         packages |= item.packages
         variables |= item.environment
     found = {f"package {name}": versions.of(name) for name in sorted(packages)}
+    for name, changed in settings.current().items():
+        if name in packages or name == "decimal":
+            content = repr(sorted(changed.items())).encode("utf-8", "backslashreplace")
+            found[f"environment settings of {name}"] = combine("settings", content).hex()
     for name in sorted(variables):
         value = os.environ.get(name)
         content = b"unset" if value is None else b"=" + value.encode("utf-8", "surrogateescape")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mile_rl.errors import MileError
 
 
@@ -19,14 +21,15 @@ class Item:
         packages: installed top-level packages that it uses.
         environment: environment variables that it reads.
         warnings: what cannot be followed in it, with the remedy.
+        caches: functions with a cache (``functools.lru_cache``) that it uses.
         stores: whether it assigns to globals or attributes.
         loose: whether it is there only because code that evaluates text may use anything.
         error: why it could not be digested.
     """
 
     __slots__ = (
-        "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs", "stores",
-        "warnings",
+        "caches", "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs",
+        "stores", "warnings",
     )  # fmt: skip
 
     def __init__(self, kind: str, label: str) -> None:
@@ -38,6 +41,7 @@ class Item:
         self.packages: set[str] = set()
         self.environment: set[str] = set()
         self.warnings: list[str] = []
+        self.caches: list[Any] = []
         self.stores = False
         self.loose = False
         self.error: MileError | None = None

@@ -146,12 +146,14 @@ class Versions:
         listing = self._listing(site)
         guess = listing.get(_normal(top))
         if guess is not None:
-            return guess[1]
+            return _exact(site, *guess)
         hint = listing.get(_HINTS.get(top, ""))
         if hint is not None and _provides(os.path.join(site, hint[0]), top):
-            return hint[1]
+            return _exact(site, *hint)
         found = sorted(
-            version for folder, version in listing.values() if _provides(os.path.join(site, folder), top)
+            _exact(site, folder, version)
+            for folder, version in listing.values()
+            if _provides(os.path.join(site, folder), top)
         )
         return "+".join(found) if found else _content(file)
 
@@ -199,6 +201,17 @@ def _place_of(top: str) -> tuple[str, str] | None:
         return os.path.dirname(folders[0]), folders[0]
     file = getattr(spec, "origin", None) or getattr(module, "__file__", None)
     return (os.path.dirname(file), file) if file else None
+
+
+def _exact(site: str, folder: str, version: str) -> str:
+    """Return a version, and a digest of the installed files where the version alone does not tell them.
+
+    What is installed from a folder or a repository (``pip install .``) often keeps its version while it changes.
+    """
+    metadata = os.path.join(site, folder)
+    if not os.path.exists(os.path.join(metadata, "direct_url.json")):
+        return version
+    return f"{version} {_content(os.path.join(metadata, 'RECORD'))}"
 
 
 def _provides(metadata: str, top: str) -> bool:

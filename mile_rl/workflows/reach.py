@@ -28,6 +28,9 @@ from mile_rl.workflows.source import Sources
 Target = tuple[str, int | None]
 """What a name leads to, in words, and its item where it is the person's own code or a value."""
 
+_MARKED = frozenset("function name stage outputs volatile version signature".split())
+"""The attributes of an operator or a workflow that are ours."""
+
 _NOTEBOOK = frozenset(("In", "Out", "get_ipython", "exit", "quit", "open"))
 
 
@@ -208,8 +211,18 @@ class Reach:
             version = getattr(value, "version", None)
             if version is not None:
                 return f"operator {_label(value.function)} version {version!r}", None
-            return self._target(value.function, item)
+            words, index = self._target(value.function, item)
+            if attributes := _given_attributes(value):
+                # State that the person keeps on an operator, as one may on a function.
+                label = f"{_label(value.function)}.__dict__"
+                state = self._value(attributes, label, f"{label}, which {item.label} uses,")
+                item.refs.append(state)
+                item.constants[label] = (self.items[state].local.hex(), True)
+                words += " with attributes"
+            return words, index
         self._use_package(item, type(value).__module__)
+        if hasattr(value, "cache_clear"):
+            item.caches.append(value)
         return self._target(getattr(value, "py_func", None) or value.__wrapped__, item)
 
     def _use_package(self, item: Item, module: str | None) -> None:
@@ -410,6 +423,16 @@ def _label(value: Any) -> str:
     named = getattr(inner, "__module__", None)
     module = canonical_name(named) if isinstance(named, str) else ""
     return f"{module}.{name}" if module else str(name)
+
+
+def _given_attributes(marked: Any) -> dict[str, Any]:
+    """Return the attributes that the person has set on an operator or a workflow."""
+    own = vars(marked.function) if isinstance(marked.function, types.FunctionType) else {}
+    return {
+        name: value
+        for name, value in sorted(vars(marked).items())
+        if name not in _MARKED and not name.startswith("__") and own.get(name, _MARKED) is not value
+    }
 
 
 def _content(cell: Any) -> Any:

@@ -103,8 +103,7 @@ class Resolver:
             else:
                 yield self._built_in(root, use, space), label
         elif use.name in _TECHNICAL:
-            # They hold absolute paths, or "__main__".
-            yield Text(f"technical {module}"), label
+            yield _technical(use.name, space, module), label
         else:
             yield self._follow(root, use, item, label)
 
@@ -136,7 +135,7 @@ class Resolver:
             if not own:
                 installed = value.__name__
             elif name in _TECHNICAL:
-                return Text(f"technical {canonical_name(value.__name__)}"), label
+                return _technical(name, vars(value), canonical_name(value.__name__)), label
             label = f"{canonical_name(value.__name__)}.{name}"
             inner = vars(value).get(name, _MISSING)
             if inner is _MISSING:
@@ -147,6 +146,9 @@ class Resolver:
             value = inner
         if installed and not _is_own_code(value):
             return Text(f"installed {label}", installed), label
+        if left[:1] == ["__doc__"] and callable(value):
+            # A docstring counts where code asks for it: a prompt, a usage text.
+            return Found((value, value.__doc__)), f"{label}.__doc__"
         return Found(value), label
 
     def _special(self, value: Any, left: list[str], use: Use, item: Noting) -> Resolved | None:
@@ -162,6 +164,8 @@ class Resolver:
             return Text("environment")
         if value is sys.modules:
             return Everything()
+        if value is sys.argv:
+            return Found(value)
         importlib = sys.modules.get("importlib")
         if importlib is not None and value is getattr(importlib, "import_module", _MISSING):
             if use.key is None or use.key.startswith("."):
@@ -242,6 +246,15 @@ def _is_own_code(value: Any) -> bool:
         module = sys.modules.get(value.__module__)
         return module is not None and origin_of_module(module) == "own"
     return False
+
+
+def _technical(name: str, space: dict[str, Any], module: str) -> Text:
+    """Return what stands for a module's own name or place; a script is called as when it is imported."""
+    file = space.get("__file__")
+    if name == "__file__" and isinstance(file, str):
+        # Code that looks beside itself finds other files where it is copied to.
+        return Text(f"file {os.path.abspath(file)}")
+    return Text(f"technical {module}")
 
 
 def _qualified(function: Any, module: str) -> str:

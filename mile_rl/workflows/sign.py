@@ -12,14 +12,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mile_rl.errors import MissingFile
 from mile_rl.workflows.dag import Dag, Node, Output
 from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
 from mile_rl.workflows.encode import SCALARS, Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
 from mile_rl.workflows.item import Item
-from mile_rl.workflows.packages import Versions
+from mile_rl.workflows.packages import Versions, canonical_name
 from mile_rl.workflows.reach import Reach
 
 if TYPE_CHECKING:
@@ -67,6 +66,7 @@ class _Signed(NamedTuple):
     defaults: dict[str, _Argument]
     items: list[Item]
     outputs: bytes
+    caches: Sequence[Any] = ()
 
 
 class Signer:
@@ -90,6 +90,7 @@ class Signer:
         self._operators: dict[int, tuple[Operator[..., Any], _Signed]] = {}
         self._arguments: dict[str, list[tuple[str, _Argument]]] = {}
         self._volatile: dict[str, bytes] = {}
+        self._modules: frozenset[str] = frozenset()
 
     def sign(self, dag: Dag) -> dict[str, NodeSignature]:
         """Return node name -> signature, for all nodes.
@@ -108,6 +109,7 @@ class Signer:
                 self._arguments[name] = self._bound(node, signed)
                 signatures[name] = self._node(node, signed, signatures)
             self._reach.let_go_of_sources()
+        self._modules = frozenset(sys.modules)
         return signatures
 
     def resign(
@@ -160,6 +162,26 @@ class Signer:
             if mutable or stores
         )
 
+    def caches(self, operator: Operator[..., Any]) -> Sequence[Any]:
+        """Return the functions with a cache (``functools.lru_cache``) that an operator's code reaches.
+
+        Args:
+            operator: one that was signed.
+        """
+        return self._signed(operator).caches
+
+    def loaded_since(self, operator: Operator[..., Any]) -> list[str]:
+        """Return the modules loaded since the signing, where an operator imports by names that it computes.
+
+        One of another operator's may be among them, but nobody can tell whether this one used it, too.
+
+        Args:
+            operator: one that was signed.
+        """
+        if not any(item.loose for item in self._signed(operator).items):
+            return []
+        return [name for name in tuple(sys.modules) if name not in self._modules]
+
     def changed_globals(self, operator: Operator[..., Any]) -> tuple[str, ...]:
         """Return the labels of what an operator's code reaches that is not as it was when it was signed.
 
@@ -204,7 +226,10 @@ class Signer:
             inner = operator.function
             while hasattr(inner, "func"):
                 inner = inner.func
-            identity = f"{operator.name}\0{getattr(inner, '__qualname__', type(inner).__qualname__)}"
+            # Two modules may each have an operator of one name and both begin at version 1.
+            module = canonical_name(str(getattr(inner, "__module__", "")))
+            qualname = getattr(inner, "__qualname__", type(inner).__qualname__)
+            identity = f"{operator.name}\0{module}\0{qualname}"
             return _Signed(
                 digest=combine("vouched", identity.encode(), operator.version.encode()),
                 parts={"version": operator.version, "format": str(SCHEMA)},
@@ -231,6 +256,7 @@ class Signer:
             defaults=defaults,
             items=items,
             outputs=outputs,
+            caches=[cache for item in items for cache in item.caches],
         )
 
     def _bound(self, node: Node, signed: _Signed) -> list[tuple[str, _Argument]]:
@@ -298,7 +324,7 @@ class Signer:
             chunks += (b"volatile", random)
             parts["volatile"] = random.hex()
         base = combine("node", *chunks)
-        digest = self._with_hidden(base, parts) if self._hidden else base
+        digest = self._with_hidden(node, base, parts) if self._hidden else base
         return NodeSignature(
             digest=digest.hex(),
             base=base.hex(),
@@ -306,21 +332,17 @@ class Signer:
             parts=parts,
         )
 
-    def _with_hidden(self, base: bytes, parts: dict[str, str]) -> bytes:
+    def _with_hidden(self, node: Node, base: bytes, parts: dict[str, str]) -> bytes:
         files = self._hidden.get(base.hex(), ())
         if not files:
             return base
-        found = []
-        for path in files:
-            try:
-                content = _names_digest(path) if path.is_dir() else self._files(path)
-            except (MissingFile, OSError):
-                content = combine("missing")
-            found.append((os.fsencode(path.name), content))
-        found.sort()
+        # In the order of their paths: two files of one name may change places.
+        found = [(os.fsencode(path.name), self._files.seen(path)) for path in sorted(files)]
         for name, content in found:
             parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
-        return combine("hidden", base, *(chunk for pair in found for chunk in pair))
+        place = _place(node.operator).encode("utf-8", "surrogateescape")
+        parts["hidden place"] = combine("place", place).hex()
+        return combine("hidden", base, place, *(chunk for pair in found for chunk in pair))
 
 
 @contextlib.contextmanager
@@ -338,9 +360,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _names_digest(folder: Path) -> bytes:
-    """Return the digest of what a folder that was listed holds; files that were opened count by themselves."""
-    return combine("names", *(os.fsencode(name) for name in sorted(os.listdir(folder))))
+def _place(operator: Operator[..., Any]) -> str:
+    """Return where an operator may look for files of its own: the working directory and beside its code.
+
+    The same code elsewhere finds other files, of which nothing is known yet.
+    """
+    module = sys.modules.get(str(getattr(operator.function, "__module__", None)))
+    file = getattr(module, "__file__", None) or ""
+    return f"{os.path.realpath(os.curdir)}\0{os.path.dirname(os.path.realpath(file)) if file else ''}"
 
 
 def files_of(node: Node) -> Iterator[Path]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator
 
 from mile_rl import op, workflow
 
@@ -368,3 +369,116 @@ def test_a_change_beneath_a_frame_that_was_laid_over_an_array(desk, jobs):
 def fill_sevens_of(array):
     array[:] = 7
     return float(array[0, 0])
+
+
+@op(outputs=("whole", "part"))
+def whole_and_part():
+    made = np.zeros(1000)
+    return made, made[:10]
+
+
+@op(outputs=("rows", "table"))
+def rows_and_table():
+    rows = [1, 2]
+    return rows, {"rows": rows}
+
+
+@op
+def change_one_read_other(one, other, k=0):
+    if isinstance(one, list):
+        one.append(k)
+        return len(other["rows"])
+    one[:] = 7
+    return float(other.sum()) + k
+
+
+@JOBS
+@pytest.mark.parametrize(("make", "alone"), [(whole_and_part, 0.0), (rows_and_table, 2)])
+def test_one_input_changed_through_another_reads_as_if_each_were_loaded(desk, jobs, make, alone):
+    @workflow
+    def flow(k=0):
+        one, other = make()
+        return change_one_read_other(one, other, k)
+
+    for k in (0, 1, 0):
+        expected = alone + k if make is whole_and_part else alone
+        assert desk.run(flow, k=k, jobs=jobs).outputs == expected
+
+
+class Own(BaseEstimator):
+    def __init__(self):
+        self._bias = 1
+
+
+@op
+def own_estimator():
+    return Own()
+
+
+@op
+def shift(model):
+    model._bias += 5
+    return 1
+
+
+@op
+def bias(model, after=None):
+    return model._bias
+
+
+@JOBS
+def test_a_private_attribute_of_an_own_estimator(desk, jobs):
+    @workflow
+    def both():
+        model = own_estimator()
+        return bias(model, shift(model))
+
+    @workflow
+    def alone():
+        return bias(own_estimator())
+
+    assert desk.run(both, jobs=jobs).outputs == 1
+    assert desk.run(alone, jobs=jobs).outputs == 1
+
+
+@op
+def unmasked():
+    return np.ma.MaskedArray([1.0, 2.0])
+
+
+@op
+def mask_one(array):
+    array[0] = np.ma.masked
+    return 1
+
+
+@op
+def count_of(array, after=None, k=0):
+    return int(array.count()) + k
+
+
+@JOBS
+def test_a_mask_set_on_an_array(desk, jobs):
+    @workflow
+    def flow(k=0):
+        made = unmasked()
+        return count_of(made, mask_one(made), k)
+
+    for k in (0, 1, 0):
+        assert desk.run(flow, k=k, jobs=jobs).outputs == 2 + k
+
+
+@op
+def masked():
+    return np.ma.MaskedArray([1.0, 2.0], mask=[True, False])
+
+
+def test_a_masked_array_is_kept(desk):
+    @workflow
+    def flow():
+        return masked()
+
+    desk.run(flow)
+    done = desk.run(flow)
+    assert done.report.nodes[0].state == "load"
+    assert done.outputs.tolist() == [None, 2.0]

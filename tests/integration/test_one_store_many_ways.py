@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from mile_rl.engine.project import find
+from mile_rl.errors import SettingsError
+
 POINTS = """
 import dataclasses
 import time
@@ -306,3 +309,18 @@ def test_a_definition_in_a_notebook_cell_that_is_edited_recomputes(desk):
     assert json.loads(out) == [
         [2, "compute"], [2, "load"], [2, "load"], [3, "compute"], [30, "compute"], [2, "load"],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"), [("[tool.mile]\npolicy = 'lru'", "lru"), ("[tool]\nmile = {policy = 'lru'}", "lru")]
+)
+def test_settings_may_be_written_as_any_table(tmp_path, text, policy):
+    (tmp_path / "pyproject.toml").write_text(text)
+    assert find(tmp_path, environ={}).settings.policy == policy
+
+
+@pytest.mark.parametrize("text", ["[tool]\nmile = 3", "[tool.mile]\nwrite_allowance_ms = inf"])
+def test_settings_that_make_no_sense_are_refused_in_words(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(SettingsError):
+        find(tmp_path, environ={})

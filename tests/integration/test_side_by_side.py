@@ -6,11 +6,14 @@ import os
 import random
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mile_rl import File, op, workflow
+from mile_rl.engine.iteration import run
+from mile_rl.engine.project import find
 
 pytestmark = pytest.mark.usefixtures("always_decide")
 
@@ -120,3 +123,44 @@ def test_an_operator_that_goes_elsewhere_for_a_while_takes_nobody_with_it(desk, 
         return goes_elsewhere_and_back(folder), where()
 
     assert desk.run(flow, File(elsewhere), jobs=2).outputs == (0, os.getcwd())
+
+
+@op(version="1")
+def draws_inside(k):
+    _EVENTS["changed"].set()
+    _EVENTS["read"].wait(0.3)
+    return random.random()
+
+
+@workflow
+def inner(k):
+    return draws_inside(k)
+
+
+@op(version="1")
+def runs_another(k, home):
+    number = run(inner, (k,), {}, project=find(home, environ={})).outputs
+    _EVENTS["drawn"].set()
+    return number
+
+
+@op(version="1")
+def draws_meanwhile(k):
+    _EVENTS["changed"].wait(0.3)
+    number = random.random()
+    _EVENTS["read"].set()
+    # Until the other has put the generator back.
+    _EVENTS["drawn"].wait(0.3)
+    return number
+
+
+def test_an_operator_that_draws_while_another_runs_a_workflow(desk):
+    @workflow
+    def flow():
+        return runs_another(1, str(desk.folder / "inner")), draws_meanwhile(1)
+
+    first = desk.run(flow, jobs=2).outputs
+    for event in _EVENTS.values():
+        event.clear()
+    fresh = replace(desk.project(), home=desk.folder / "fresh")
+    assert desk.run(flow, project=fresh).outputs == first

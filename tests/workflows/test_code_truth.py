@@ -273,7 +273,7 @@ class Model:
 def run(path, kinds, xs=np.arange(4), f=None):
     def inner(y): return {z for z in LETTERS}
     log.info("x")
-    return helpers.go(Model().go(), inner), __name__, __file__, BOTH
+    return helpers.go(Model().go(), inner), __name__, BOTH
 @op
 def end(a, b): return a
 def wf():

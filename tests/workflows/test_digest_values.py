@@ -456,3 +456,16 @@ def test_records_of_different_types_never_meet():
     assert combine("a", b"x", b"y") != combine("a", b"xy") != combine("a", b"", b"xy")
     assert combine("a", b"x", b"y") == Hasher("a").add(b"x").add(b"y").digest()
     assert len(digest(1)) == 16
+
+
+class Tagged(pd.DataFrame):
+    _metadata = ["tag"]
+
+
+def test_what_a_subclass_of_a_frame_declares_counts():
+    def tagged(tag):
+        frame = Tagged({"a": [1]})
+        frame.tag = tag
+        return digest(frame)
+
+    assert tagged(1) == tagged(1) != tagged(2)

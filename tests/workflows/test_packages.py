@@ -74,6 +74,21 @@ def test_the_version_of_a_package_that_the_code_uses_counts(tmp_path, site):
     assert after.digest != before.digest
 
 
+def test_a_package_installed_from_a_folder_counts_by_its_files(tmp_path, site):
+    install(site, "unused_package", "1.0")
+
+    def installed(content):
+        install(site, "used_package", "1.0")
+        metadata = site / "used_package-1.0.dist-info"
+        (metadata / "RECORD").write_text(f"used_package/__init__.py,sha256={content},1\n")
+        (metadata / "direct_url.json").write_text("{}")
+        return sign(tmp_path)
+
+    one, two = installed("one"), installed("two")
+    assert one.digest != two.digest == installed("two").digest
+    assert one.parts["package used_package"].startswith("1.0 ")
+
+
 def test_the_version_of_a_package_that_it_does_not_use_does_not_count(tmp_path, site):
     install(site, "used_package", "1.0")
     install(site, "unused_package", "1.0")

@@ -244,6 +244,47 @@ def test_two_operators_of_one_version_differ():
     assert last(lambda: one(1)) != last(lambda: two(1))
 
 
+def test_a_version_vouches_for_the_operator_of_one_module_only(tmp_path):
+    text = "from mile_rl.workflows.operator import op\n@op(version=1)\ndef load(x): return {}\n"
+    files = {"one.py": text.format(1), "two.py": text.format(2)}
+    wf = "from {} import load\ndef wf(): return load(1)\n"
+    one = signed(tmp_path / "a", {**files, "wf.py": wf.format("one")})
+    assert signed(tmp_path / "b", {**files, "wf.py": wf.format("two")}).digest != one.digest
+    assert signed(tmp_path / "c", {**files, "wf.py": wf.format("one")}).digest == one.digest
+
+
+def test_code_that_looks_where_it_stands_counts_by_its_place(tmp_path):
+    text = "from mile_rl.workflows.operator import op\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def in_place(place, word):
+        return signed(tmp_path / place, {"wf.py": text.format(word)}).digest
+
+    assert in_place("one", "__file__") != in_place("two", "__file__")
+    assert in_place("one", "__name__") == in_place("two", "__name__")
+
+
+def test_a_docstring_counts_where_code_asks_for_it(tmp_path):
+    head = "from mile_rl.workflows.operator import op\n"
+    text = head + "def ask():\n    '{}'\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def with_doc(doc, use):
+        return signed(tmp_path / doc / use, {"wf.py": text.format(doc, use)}).digest
+
+    assert with_doc("one", "ask.__doc__") != with_doc("two", "ask.__doc__")
+    assert with_doc("one", "ask()") == with_doc("two", "ask()")
+
+
+def test_the_command_line_counts_where_code_asks_for_it(tmp_path, monkeypatch):
+    text = "import sys\nfrom mile_rl.workflows.operator import op\n@op\ndef run(x): return {}\ndef wf(): return run(1)\n"
+
+    def called_with(word, use):
+        monkeypatch.setattr("sys.argv", ["run.py", word])
+        return signed(tmp_path / word / use, {"wf.py": text.format(use)}).digest
+
+    assert called_with("one", "sys.argv") != called_with("two", "sys.argv")
+    assert called_with("one", "sys.maxsize") == called_with("two", "sys.maxsize")
+
+
 def test_the_minor_version_of_python_counts(monkeypatch):
     before = last(lambda: load(1))
     monkeypatch.setattr(sign, "PYTHON", "3.99")
