@@ -14,14 +14,7 @@ from mile_rl.policies import observation
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.outlook import NOTHING, RETURN, Outlook
 from mile_rl.policies.savings import Savings, Scenarios
-from mile_rl.policies.value import (
-    Bools,
-    Floats,
-    Rows,
-    chances,
-    choose_victims,
-    worths,
-)
+from mile_rl.policies.value import Bools, Floats, Rows, chances, choose_victims, worths
 from mile_rl.workflows.edits import STAGES
 
 
