@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextvars
 import inspect
 import os
+import stat
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ def call(
     state_folder: Path,
     context: contextvars.Context,
     given: settings.Settings | None,
+    named: Sequence[str] = (),
     clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> Called:
     """Call a node's operator on its inputs. Runs on whatever thread; touches nothing that is shared.
@@ -62,6 +64,7 @@ def call(
         state_folder: the project's own state, reading which does not count.
         context: the context variables that it starts from.
         given: the libraries' settings that it starts from; None where this thread has them.
+        named: texts that may name files which it reads; compiled code opens files without telling anybody.
         clock_ns: a clock.
     """
     declared = tuple(files_of(node))
@@ -72,6 +75,7 @@ def call(
     if seed is not None:
         seeds.seed(seed)
     context.run(_enter, given)
+    before = _states(named)
     OPENED.begin()
     begun_ns = _file_clock_ns()
     start_ns = clock_ns()
@@ -86,6 +90,7 @@ def call(
         return Called(values={}, elapsed_ns=elapsed_ns, error=error)
     opened = OPENED.end(declared=declared, ignored=(state_folder,))
     changed = tuple(path for path in opened if _written_since(path, begun_ns))
+    opened = tuple(dict.fromkeys((*opened, *_untouched(before, (*declared, state_folder)))))
     return Called(values=values, elapsed_ns=elapsed_ns, opened=opened, files_changed=changed)
 
 
@@ -178,6 +183,28 @@ def _file_clock_ns() -> int:
     """Return the time by the clock that files are stamped with, which on Linux may be 10 ms behind."""
     coarse = getattr(time, "CLOCK_REALTIME_COARSE", None)
     return time.time_ns() if coarse is None else time.clock_gettime_ns(coarse)
+
+
+def _states(named: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Return what tells whether a file was written, for each of some texts that names one."""
+    states: dict[str, tuple[int, ...]] = {}
+    for text in named:
+        try:
+            found = os.stat(text)
+        except (OSError, ValueError):
+            continue
+        if stat.S_ISREG(found.st_mode):
+            states[text] = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return states
+
+
+def _untouched(before: Mapping[str, tuple[int, ...]], known: Sequence[Path]) -> Iterator[Path]:
+    """Yield the named files that are as they were, but for those declared: what was written is a result."""
+    after = _states(list(before))
+    for text, state in before.items():
+        path = Path(os.path.realpath(text))
+        if after.get(text) == state and not any(path.is_relative_to(one) for one in map(Path.resolve, known)):
+            yield path
 
 
 def _written_since(path: Path, begun_ns: int) -> bool:

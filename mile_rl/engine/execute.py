@@ -228,6 +228,7 @@ class Executor:
             state_folder=self._state_folder,
             context=running.context,
             given=self._settings if running.beside else None,
+            named=self._keeper.named_files(running.node),
             clock_ns=self._clock_ns,
         )
 

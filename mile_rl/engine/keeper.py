@@ -149,6 +149,10 @@ class IterationKeeper:
         layout = self._prepared.layout
         return int(layout.compute_ns[layout.node_at[node]])
 
+    def named_files(self, node: str) -> Sequence[str]:
+        """Return what the signer found in the node's code and arguments."""
+        return self._prepared.signer.named_files(self._prepared.dag.nodes[node])
+
     def computed(self, node: str, called: Called) -> None:
         """Note the time, and what the operator did besides returning something."""
         prepared = self._prepared

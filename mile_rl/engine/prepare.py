@@ -343,7 +343,7 @@ def _volatile(dag: Dag, needed: Sequence[str]) -> dict[str, str]:
 
 
 def _text_paths(dag: Dag, needed: Sequence[str]) -> list[str]:
-    """Return a note for every text argument that names an existing file: its content would not count."""
+    """Return a note for every text argument that names an existing file, since it ought to be declared."""
     notes = []
     for name in needed:
         for parameter, value in dag.nodes[name].arguments.items():
@@ -351,8 +351,8 @@ def _text_paths(dag: Dag, needed: Sequence[str]) -> list[str]:
                 text = os.fspath(value)
                 if isinstance(text, str) and _LIKE_A_PATH(text) and os.path.isfile(text):
                     notes.append(
-                        f"argument {parameter} of {name} names the file {text}, whose content does not count: "
-                        f"write File({text!r})"
+                        f"argument {parameter} of {name} names the file {text}; "
+                        f"its content counts for certain only if you write File({text!r})"
                     )
     return notes
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -40,6 +40,9 @@ class Keeper(Protocol):
 
     def is_mutator(self, node: str) -> bool:
         """Tell whether the node's operator was seen to change its inputs in place."""
+
+    def named_files(self, node: str) -> Sequence[str]:
+        """Return texts that may name files which the node's operator reads; safe on any thread."""
 
     def computed(self, node: str, called: Called) -> None:
         """Hear that a node was computed, before its outputs are decided about."""

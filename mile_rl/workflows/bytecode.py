@@ -9,6 +9,7 @@ from types import CodeType
 from typing import Any, NamedTuple
 
 from mile_rl.workflows.digest import Hasher
+from mile_rl.workflows.paths import paths_in
 
 _NEW = sys.version_info >= (3, 12)
 
@@ -47,12 +48,14 @@ class Scan(NamedTuple):
         imports: local name -> the imports that bind it.
         stores: whether it assigns (or may assign) to globals, to attributes or to variables around it.
         reflects: whether it looks at namespaces or subclasses as a whole.
+        paths: its texts that look like names of files.
     """
 
     uses: tuple[Use, ...]
     imports: tuple[tuple[str, Import], ...]
     stores: bool
     reflects: bool
+    paths: tuple[str, ...]
 
 
 _ATTRIBUTES = frozenset(("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"))
@@ -115,6 +118,7 @@ def scan(code: CodeType) -> Scan:
     """Return what a code object and those nested in it use from outside."""
     uses: set[Use] = set()
     imports: set[tuple[str, Import]] = set()
+    paths: set[str] = set()
     stores = reflects = False
     stack = [code]
     while stack:
@@ -123,11 +127,13 @@ def scan(code: CodeType) -> Scan:
         stores |= _scan_one(current, uses, imports, code.co_freevars)
         stores |= not _ASSIGNERS.isdisjoint(current.co_names)
         stack.extend(const for const in current.co_consts if isinstance(const, CodeType))
+        paths.update(paths_in(current.co_consts))
     return Scan(
         uses=tuple(sorted(uses, key=lambda use: (*use[:2], use.key is not None, use.key or "", *use[3:]))),
         imports=tuple(sorted(imports)),
         stores=stores,
         reflects=reflects,
+        paths=tuple(sorted(paths)),
     )
 
 

@@ -21,6 +21,7 @@ class Code(NamedTuple):
         decorators: the names that its decorators use.
         stores: whether it assigns to globals or attributes.
         reflects: whether it looks at namespaces or subclasses as a whole.
+        paths: its texts that look like names of files.
     """
 
     digest: bytes
@@ -30,6 +31,7 @@ class Code(NamedTuple):
     decorators: tuple[Use, ...]
     stores: bool
     reflects: bool
+    paths: tuple[str, ...]
 
 
 # The code object is held, so that no other one can get its id.
@@ -79,6 +81,7 @@ def _code_of(function: FunctionType, sources: Sources) -> Code:
         decorators=tuple(sorted(decorators, key=lambda use: use[:2])),
         stores=found.stores,
         reflects=found.reflects,
+        paths=found.paths,
     )
 
 

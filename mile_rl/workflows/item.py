@@ -22,14 +22,15 @@ class Item:
         environment: environment variables that it reads.
         warnings: what cannot be followed in it, with the remedy.
         caches: functions with a cache (``functools.lru_cache``) that it uses.
+        paths: texts in it that look like names of files.
         stores: whether it assigns to globals or attributes.
         loose: whether it is there only because code that evaluates text may use anything.
         error: why it could not be digested.
     """
 
     __slots__ = (
-        "caches", "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "refs",
-        "stores", "warnings",
+        "caches", "constants", "environment", "error", "kind", "label", "local", "loose", "packages", "paths",
+        "refs", "stores", "warnings",
     )  # fmt: skip
 
     def __init__(self, kind: str, label: str) -> None:
@@ -42,6 +43,7 @@ class Item:
         self.environment: set[str] = set()
         self.warnings: list[str] = []
         self.caches: list[Any] = []
+        self.paths: set[str] = set()
         self.stores = False
         self.loose = False
         self.error: MileError | None = None

@@ -22,6 +22,7 @@ from mile_rl.workflows.packages import (
     origin_of_module,
     origin_of_name,
 )
+from mile_rl.workflows.paths import paths_in
 from mile_rl.workflows.resolve import Everything, Found, Resolved, Resolver, Text, Whole
 from mile_rl.workflows.source import Sources
 
@@ -288,6 +289,7 @@ class Reach:
                 item.refs.append(index)
                 target = self.items[index]
                 if words == "value":
+                    item.paths.update(paths_in(value))
                     mutable = type(value) not in SCALARS and not isinstance(value, Path)
                     item.constants[label] = (target.local.hex(), mutable)
         slots += (name.encode("utf-8", "backslashreplace"), words.encode("utf-8", "backslashreplace"))
@@ -313,6 +315,7 @@ class Reach:
     def _build_function(self, item: Item, function: types.FunctionType, slots: list[bytes]) -> None:
         code = code_of(function, self._sources)
         item.stores = code.stores
+        item.paths.update(code.paths)
         resolver = self._resolver
         for use in code.uses:
             for found, label in resolver.find(use, function, code.imports, item):

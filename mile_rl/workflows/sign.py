@@ -19,6 +19,7 @@ from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
 from mile_rl.workflows.item import Item
 from mile_rl.workflows.packages import Versions, canonical_name
+from mile_rl.workflows.paths import paths_in
 from mile_rl.workflows.reach import Reach
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class _Signed(NamedTuple):
     items: list[Item]
     outputs: bytes
     caches: Sequence[Any] = ()
+    paths: frozenset[str] = frozenset()
 
 
 class Signer:
@@ -161,6 +163,17 @@ class Signer:
             for label, (content, mutable) in item.constants.items()
             if mutable or stores
         )
+
+    def named_files(self, node: Node) -> list[str]:
+        """Return the texts that may name files which a node reads, in its operator's code, arguments and defaults.
+
+        Args:
+            node: one that was signed.
+        """
+        parameters = node.operator.signature.parameters
+        defaults = [parameter.default for name, parameter in parameters.items() if name not in node.arguments]
+        given = [value for value in (*node.arguments.values(), *defaults) if not isinstance(value, File)]
+        return sorted({*self._signed(node.operator).paths, *paths_in(given)})
 
     def caches(self, operator: Operator[..., Any]) -> Sequence[Any]:
         """Return the functions with a cache (``functools.lru_cache``) that an operator's code reaches.
@@ -257,6 +270,7 @@ class Signer:
             items=items,
             outputs=outputs,
             caches=[cache for item in items for cache in item.caches],
+            paths=frozenset(path for item in items for path in item.paths),
         )
 
     def _bound(self, node: Node, signed: _Signed) -> list[tuple[str, _Argument]]:

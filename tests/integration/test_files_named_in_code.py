@@ -1,0 +1,85 @@
+"""Files that compiled code opens by itself: no event tells, but the code or the arguments name them."""
+
+from __future__ import annotations
+
+import os
+
+import pandas as pd
+import pytest
+
+from mile_rl import op, workflow
+
+pytestmark = pytest.mark.usefixtures("always_decide")
+
+SETTINGS = {"table": "by_global.parquet"}
+
+
+def write(name: str, number: int) -> None:
+    pd.DataFrame({"a": [number]}).to_parquet(name)
+
+
+@pytest.fixture
+def here(desk, monkeypatch):
+    monkeypatch.chdir(desk.folder)
+
+
+@op
+def by_constant():
+    return int(pd.read_parquet("by_constant.parquet")["a"][0])
+
+
+def _load():
+    return int(pd.read_parquet(SETTINGS["table"])["a"][0])
+
+
+@op
+def by_global():
+    return _load()
+
+
+@op
+def by_argument(path):
+    return int(pd.read_parquet(path)["a"][0])
+
+
+@op
+def by_default(path="by_default.parquet"):
+    return int(pd.read_parquet(path)["a"][0])
+
+
+@pytest.mark.parametrize("operator", [by_constant, by_global, by_argument, by_default])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_another_content_is_noticed_and_the_same_is_not_computed_again(desk, here, operator, jobs):
+    name = f"{operator.name}.parquet"
+
+    @workflow
+    def flow():
+        other = by_default("other.parquet") if jobs > 1 else 0
+        return operator(name) if operator is by_argument else operator(), other
+
+    write("other.parquet", 0)
+    for number in (1, 1, 2, 1):
+        write(name, number)
+        done = desk.run(flow, jobs=jobs)
+        assert done.outputs[0] == number
+    assert not any(node.state == "compute" for node in done.report.nodes), "back at the first content"
+
+
+@op
+def writes(number):
+    pd.DataFrame({"a": [number]}).to_parquet("result.parquet")
+    return number
+
+
+def test_what_an_operator_writes_itself_is_none_of_its_inputs(desk, here):
+    @workflow
+    def flow(number=1):
+        return writes(number)
+
+    for number in (1, 2, 1):
+        done = desk.run(flow, number=number)
+        assert done.outputs == number
+        assert not any("result.parquet" in note for note in done.report.notes), done.report.notes
+    assert all(node.state != "compute" for node in done.report.nodes)
+    os.unlink("result.parquet")
+    assert all(node.state != "compute" for node in desk.run(flow, number=2).report.nodes)
