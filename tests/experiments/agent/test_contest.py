@@ -14,13 +14,13 @@ SECOND = 1_000_000_000
 
 
 def chain(name, seed, turns=6) -> Script:
-    """Read -> fit, of which the second is edited again and again."""
+    """Read -> fit, of which the second is edited again and again; the guard grants writing what is read at once."""
     rng = np.random.default_rng(seed)
     writer = Writer()
     read = writer.add_node(
         NodeRow(
             name="read", operator="read", stage="preprocess", code=0, takes=(),
-            compute_ns=int(rng.uniform(5, 20) * SECOND), outputs=((20_000_000, 0),),
+            compute_ns=int(rng.uniform(5, 20) * SECOND), outputs=((2_000_000, 0),),
         )
     )  # fmt: skip
     for turn in range(turns):

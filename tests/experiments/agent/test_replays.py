@@ -69,7 +69,7 @@ def test_a_fit_never_sees_the_quarter_that_it_foresees(tmp_path, monkeypatch):
     def spy(dataset, train, settings, facts):
         (own,) = set(range(4)) - set(facts["quarters"])
         seen[own] = set(dataset.group[train].tolist())
-        return Fitted(model=shipped(), estimators={})
+        return Fitted(model=shipped(), parts={})
 
     monkeypatch.setattr(replays, "Traces", lambda folder: histories)
     monkeypatch.setattr(held_out, "fit", spy)
