@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
@@ -48,7 +49,8 @@ def flow_under_test(n=9, width=3, C=1.0):
 
 @pytest.fixture
 def foreseeing(project):
-    """The project under a policy that looks ahead."""
+    """The project under a policy that looks ahead, in a process that has done so before."""
+    importlib.import_module("mile_rl.policies.appraisal")
     return replace(project, settings=replace(project.settings, policy="expected"))
 
 
