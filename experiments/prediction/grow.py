@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from mile_rl.prediction.linear import Linear
+from mile_rl.prediction.linear import Linear, standardised
 from mile_rl.prediction.trees import Forest, sigmoid, softmax
 
 Floats = NDArray[np.float64]
@@ -112,16 +112,16 @@ def draw_line(rows: Floats, y: NDArray[np.int64], weights: Floats, ridge: float,
     mean, spread = rows.mean(axis=0), rows.std(axis=0)
     spread[spread == 0] = 1.0
     fitted = LogisticRegression(C=ridge, solver="newton-cholesky", max_iter=50)
-    fitted.fit((rows - mean) / spread, y, sample_weight=weights / weights.mean())
-    slopes, start = fitted.coef_.T / spread[:, None], fitted.intercept_ - fitted.coef_ @ (mean / spread)
+    fitted.fit(standardised(rows, mean, spread), y, sample_weight=weights / weights.mean())
+    slopes, start = fitted.coef_.T, fitted.intercept_
     if n_classes == 2:
-        return Linear(weights=slopes, bias=start)
+        return Linear(mean=mean, spread=spread, weights=slopes, bias=start)
     labels = fitted.classes_
     if len(labels) == 2:  # scikit-learn scores the second of two against 0 for the first
         slopes, start = np.hstack([0 * slopes, slopes]), np.array([0.0, start[0]])
     full, bias = np.zeros((rows.shape[1], n_classes)), np.full(n_classes, NEVER_SEEN)
     full[:, labels], bias[labels] = slopes, start
-    return Linear(weights=full, bias=bias)
+    return Linear(mean=mean, spread=spread, weights=full, bias=bias)
 
 
 def draw_choice(
@@ -142,7 +142,7 @@ def draw_choice(
     spread[spread == 0] = 1.0
     taught = np.bincount(owner, weights=hit)[owner] > 0
     own = np.unique(owner[taught], return_inverse=True)[1]
-    table = np.clip((rows[taught] - mean) / spread, -5.0, 5.0)
+    table = standardised(rows[taught], mean, spread)
     starts = np.searchsorted(own, np.arange(own.max() + 1))
     chosen = weights[taught] * hit[taught]
     mass = np.add.reduceat(chosen, starts)[own] / chosen.sum()
@@ -157,7 +157,7 @@ def draw_choice(
         return cost, table.T @ gap + ridge * slopes
 
     best = minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60}).x
-    return Linear(weights=(best / spread)[:, None], bias=-np.array([best @ (mean / spread)]))
+    return Linear(mean=mean, spread=spread, weights=best[:, None], bias=np.zeros(1))
 
 
 def centred(line: Linear, scores: Floats, rows: Floats, hit: NDArray[np.int64], weights: Floats) -> Linear:
@@ -165,11 +165,11 @@ def centred(line: Linear, scores: Floats, rows: Floats, hit: NDArray[np.int64], 
     from scipy.optimize import brentq
 
     def excess(shift: float) -> float:
-        moved = Linear(weights=line.weights, bias=line.bias + shift)
+        moved = replace(line, bias=line.bias + shift)
         expected = sigmoid((scores + moved.raw(rows)[:, 0]) / 2)
         return float(np.average(expected - hit, weights=weights))
 
-    return Linear(weights=line.weights, bias=line.bias + brentq(excess, -40.0, 40.0, xtol=1e-4))
+    return replace(line, bias=line.bias + brentq(excess, -40.0, 40.0, xtol=1e-4))
 
 
 def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:

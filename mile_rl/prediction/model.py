@@ -40,7 +40,7 @@ from mile_rl.prediction.trees import Forest, sigmoid, softmax
 from mile_rl.prediction.values import VALUE_NAMES, candidates, rows
 from mile_rl.workflows.edits import Scalar
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever the meaning of the parameter file changes."""
 
 SHAPES: Mapping[str, tuple[str, ...]] = {
