@@ -226,7 +226,7 @@ class Room:
 def room_for(
     candidate: Candidate, budget: Budget, appraised: Appraisal, *, view: View, multiplier: float = 1.0
 ) -> Room:
-    """Choose whom to let go for the candidate among what is worth less per byte.
+    """Choose whom to let go for the candidate: what is worth least per byte.
 
     Args:
         candidate: the output that was just computed.

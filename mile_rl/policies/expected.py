@@ -21,8 +21,8 @@ class Expected:
 
     An artifact's value is the sum over the scenarios of the outlook of the chance x (the least cost of that
     iteration without the artifact - with it), its worth what it goes on saving until it is invalidated or the
-    person stops (``mile_rl.policies.value``). A candidate displaces only what is worth less per byte, and it has
-    to be worth more than that together with writing it. All kept artifacts are valued anew in every decision.
+    person stops (``mile_rl.policies.value``). A candidate displaces what is worth least per byte, and it has to be
+    worth more than that together with writing it. All kept artifacts are valued anew in every decision.
 
     Without an outlook it falls back on what a reuse saves, less with every iteration without use.
 
@@ -114,12 +114,7 @@ class Expected:
             cost = f"writing it takes {words.duration(candidate.write_ns)}"
             return Decision(keep=False, reason=f"{why}, which is not worth writing: {cost}")
         if not room.enough:
-            what = (
-                "it is larger than the budget"
-                if not appraised.rows
-                else "what is kept is worth more per byte"
-            )
-            return Decision(keep=False, reason=f"{why}, but {what}")
+            return Decision(keep=False, reason=f"{why}, but it is larger than the budget")
         if room.victims and room.displaced_ns + self.settings.write_weight * candidate.write_ns >= worth_ns:
             lost, cost = words.duration(room.displaced_ns), words.duration(candidate.write_ns)
             return Decision(

@@ -109,7 +109,7 @@ def worths(
 
 
 def choose_victims(missing_bytes: int, size_bytes: Rows, worth_ns: Floats, victims: Bools) -> bool:
-    """Choose whom to let go for the last row: those worth less per byte than it, and no more than necessary.
+    """Choose whom to let go for the last row: what is worth least per byte, and no more than necessary.
 
     Going up the worth per byte (ties in the order of the rows) rows are taken until the last one fits; going
     back down, those that turn out to be superfluous are spared, the most valuable first. As
@@ -126,9 +126,9 @@ def choose_victims(missing_bytes: int, size_bytes: Rows, worth_ns: Floats, victi
     """
     victims[:] = False
     rows = size_bytes.shape[0]
-    density = worth_ns / np.maximum(size_bytes, 1)
-    lower = np.flatnonzero(density[: rows - 1] < density[rows - 1])
-    order = lower[np.argsort(density[lower], kind="mergesort")]
+    # Also what is worth more per byte than the last row: whether all of it together is worth less, the policy asks
+    # afterwards. Else a few kilobytes of small results would keep a large one out of a store that it nearly fills.
+    order = np.argsort(worth_ns[: rows - 1] / np.maximum(size_bytes[: rows - 1], 1), kind="mergesort")
     taken = 0
     for r in order:
         if missing_bytes <= 0:

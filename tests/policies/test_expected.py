@@ -114,7 +114,7 @@ class TestByHand:
         clean = candidate("o1", size_bytes=100, recreation_ns=15 * S, load_ns=MS, write_ns=MS)
         decision = expecting(outlook).admit(clean, kept, Budget(total_bytes=150, used_bytes=100))
         assert not decision.keep
-        assert decision.reason.endswith("but what is kept is worth more per byte")
+        assert "but what it would displace saves" in decision.reason
 
     def test_more_per_byte_is_not_enough_if_it_displaces_more(self):
         outlook = chain((EDIT, (2,), 0.4), (NOTHING, (), 0.6))
@@ -124,6 +124,15 @@ class TestByHand:
         decision = expecting(outlook).admit(clean, kept, Budget(total_bytes=1_000, used_bytes=1_000))
         assert not decision.keep
         assert "but what it would displace saves" in decision.reason
+
+    def test_a_little_that_is_worth_more_per_byte_does_not_keep_out_what_is_worth_much_more(self):
+        outlook = chain((EDIT, (2,), 0.5), (NOTHING, (), 0.5))
+        # 10 bytes of fit are worth more per byte than 1,000 of clean, and far less in all.
+        kept = [artifact("o2", size_bytes=10, recreation_ns=S, load_ns=MS)]
+        clean = candidate("o1", size_bytes=1_000, recreation_ns=15 * S, load_ns=MS, write_ns=MS)
+        outlook = replace(outlook, compute_ns=np.array([10 * S, 5 * S, S], dtype=np.float64))
+        decision = expecting(outlook).admit(clean, kept, Budget(total_bytes=1_000, used_bytes=10))
+        assert (decision.keep, decision.evict) == (True, ("o2",))
 
     def test_an_outlook_holds_for_its_iteration_only(self):
         policy = expecting(chain((EDIT, (2,), 1.0)))

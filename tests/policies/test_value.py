@@ -176,7 +176,6 @@ def test_victims_are_those_that_make_room_chooses(data):
         kept,
         Budget(total_bytes=total, used_bytes=used),
         lambda each: density[each.signature],
-        below=worth[-1] / max(sizes[-1], 1),
     )
     victims = np.ones(rows, dtype=np.bool_)
     room = choose_victims(sizes[-1] - (total - used), np.array(sizes), np.array(worth), victims)
