@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pandas as pd
 import pytest
@@ -25,11 +26,16 @@ def here(desk, monkeypatch):
 
 @op
 def by_constant():
-    return int(pd.read_parquet("by_constant.parquet")["a"][0])
+    return _read("by_constant.parquet")
+
+
+def _read(name: str) -> int:
+    time.sleep(0.01)  # longer than loading its result takes
+    return int(pd.read_parquet(name)["a"][0])
 
 
 def _load():
-    return int(pd.read_parquet(SETTINGS["table"])["a"][0])
+    return _read(SETTINGS["table"])
 
 
 @op
@@ -39,12 +45,12 @@ def by_global():
 
 @op
 def by_argument(path):
-    return int(pd.read_parquet(path)["a"][0])
+    return _read(path)
 
 
 @op
 def by_default(path="by_default.parquet"):
-    return int(pd.read_parquet(path)["a"][0])
+    return _read(path)
 
 
 @pytest.mark.parametrize("operator", [by_constant, by_global, by_argument, by_default])
@@ -67,6 +73,7 @@ def test_another_content_is_noticed_and_the_same_is_not_computed_again(desk, her
 
 @op
 def writes(number):
+    time.sleep(0.01)
     pd.DataFrame({"a": [number]}).to_parquet("result.parquet")
     return number
 
