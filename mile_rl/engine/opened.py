@@ -131,7 +131,9 @@ class Opened:
         try:
             # Not normalised: "link/.." is not where the link stands.
             text = os.path.join(os.getcwd(), os.fsdecode(path))
-            is_missing = not writes and not os.path.lexists(text) and not _is_import_machinery()
+            is_missing = not writes and not os.path.lexists(text)
+            if is_missing and (text in sys.path or _is_import_machinery()):
+                return
         except (TypeError, ValueError, OSError):
             return
         mine = self._by_thread.get(threading.get_ident())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +153,14 @@ def test_a_copied_folder_of_code_finds_its_own_files(desk, place):
 
 
 @op
+def looks_where_modules_are_looked_for(name):
+    # As what stands in for parts of the standard library does.
+    with suppress(FileNotFoundError):
+        open(next(entry for entry in sys.path if entry.endswith(name)))
+    return 1
+
+
+@op
 def asks_for_a_version(k):
     import importlib.metadata
 
@@ -163,6 +172,6 @@ def test_where_the_import_system_looks_in_vain_does_not_count(desk, monkeypatch)
 
     @workflow
     def flow():
-        return asks_for_a_version(1)
+        return asks_for_a_version(1), looks_where_modules_are_looked_for("nowhere.zip")
 
     assert not desk.run(flow).report.notes
