@@ -186,10 +186,14 @@ def _file_clock_ns() -> int:
 
 
 def _states(named: Sequence[str]) -> dict[str, tuple[int, ...]]:
-    """Return what tells whether a file was written, for each of some texts that names one."""
+    """Return what tells whether a file was written, for each of some texts that names one; by its full path.
+
+    Links are not followed in the path: one may lead elsewhere next time.
+    """
     states: dict[str, tuple[int, ...]] = {}
-    for text in named:
+    for name in named:
         try:
+            text = os.path.join(os.getcwd(), name)
             found = os.stat(text)
         except (OSError, ValueError):
             continue
@@ -202,9 +206,9 @@ def _untouched(before: Mapping[str, tuple[int, ...]], known: Sequence[Path]) -> 
     """Yield the named files that are as they were, but for those declared: what was written is a result."""
     after = _states(list(before))
     for text, state in before.items():
-        path = Path(os.path.realpath(text))
-        if after.get(text) == state and not any(path.is_relative_to(one) for one in map(Path.resolve, known)):
-            yield path
+        real = Path(os.path.realpath(text))
+        if after.get(text) == state and not any(real.is_relative_to(one) for one in map(Path.resolve, known)):
+            yield Path(text)
 
 
 def _written_since(path: Path, begun_ns: int) -> bool:

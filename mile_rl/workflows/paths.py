@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Any
 
 _FILE_NAME = re.compile(r"[^\0\n\r]{0,1000}[^\0\n\r./\\\\ ]\.[A-Za-z][A-Za-z0-9]{0,9}").fullmatch
@@ -13,17 +13,16 @@ _FILE_NAME = re.compile(r"[^\0\n\r]{0,1000}[^\0\n\r./\\\\ ]\.[A-Za-z][A-Za-z0-9]
 
 _MANY = 1000
 """Longer containers hold data rather than names of files."""
+_DEPTH = 4
+"""So many containers deep a name is looked for; one may hold itself."""
 
 
-def paths_in(value: Any) -> Iterator[str]:
+def paths_in(value: Any, *, depth: int = _DEPTH) -> Iterator[str]:
     """Yield the texts and path objects that look like names of files: a value alone, or those in containers."""
-    if isinstance(value, str | os.PathLike):
-        text = os.fspath(value)
-        if isinstance(text, str) and _FILE_NAME(text):
-            yield text
-    elif isinstance(value, dict) and len(value) <= _MANY:
-        for item in value.values():
-            yield from paths_in(item)
-    elif isinstance(value, list | tuple | frozenset) and len(value) <= _MANY:
-        for item in value:
-            yield from paths_in(item)
+    kind = type(value)
+    if kind is str or issubclass(kind, PurePath):
+        if _FILE_NAME(str(value)):
+            yield str(value)
+    elif kind in (dict, list, tuple, frozenset) and len(value) <= _MANY and depth:
+        for item in value.values() if kind is dict else value:
+            yield from paths_in(item, depth=depth - 1)

@@ -73,6 +73,36 @@ def test_another_content_is_noticed_and_the_same_is_not_computed_again(desk, her
     assert not computed, f"back at the first content, but {computed}, {done.report.notes}"
 
 
+def test_a_link_that_leads_elsewhere_is_noticed(desk, here):
+    @workflow
+    def flow():
+        return by_constant()
+
+    for number in (1, 2, 1):
+        write(f"version{number}.parquet", number)
+        if os.path.lexists("by_constant.parquet"):
+            os.unlink("by_constant.parquet")
+        os.symlink(f"version{number}.parquet", "by_constant.parquet")
+        assert desk.run(flow).outputs == number
+
+
+ITSELF: list = ["data.parquet"]
+ITSELF.append(ITSELF)
+
+
+@op
+def reaches_itself():
+    return len(ITSELF)
+
+
+def test_a_container_that_holds_itself_is_looked_through_once(desk, here):
+    @workflow
+    def flow():
+        return reaches_itself()
+
+    assert desk.run(flow).outputs == 2
+
+
 @op
 def writes(number):
     time.sleep(0.01)
