@@ -24,7 +24,18 @@ from importlib.metadata import version
 from pathlib import Path
 
 import mile_rl
-from experiments.bench import deciding, environment, kills, memory, planning, searching, sharing, speed, stale
+from experiments.bench import (
+    answering,
+    deciding,
+    environment,
+    kills,
+    memory,
+    planning,
+    searching,
+    sharing,
+    speed,
+    stale,
+)
 from experiments.bench.measure import RunFailed
 from experiments.bench.systems import SYSTEMS, System
 from experiments.bench.verdicts import Row, table
@@ -40,6 +51,7 @@ def benchmarks(systems: Sequence[System], folder: Path, *, quick: bool) -> dict[
         "stale": lambda: stale.bench(systems, folder / "stale"),
         "planning": lambda: planning.bench(folder / "planning", repeats=repeats),
         "deciding": lambda: deciding.bench(folder / "deciding", repeats=repeats),
+        "answering": lambda: answering.bench(repeats=repeats),
         "environment": lambda: environment.bench(repeats=repeats, steps=100 if quick else 300),
         "memory": lambda: memory.bench(systems, folder / "memory", repeats=1 if quick else 3),
         "sharing": lambda: sharing.bench(systems, folder / "sharing"),
@@ -61,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--only",
         nargs="+",
         metavar="NAME",
-        help="speed, stale, planning, deciding, environment, memory, sharing, search, kills",
+        help="speed, stale, planning, deciding, answering, environment, memory, sharing, search, kills",
     )
     parser.add_argument("--systems", nargs="+", metavar="NAME", help=", ".join(SYSTEMS))
     chosen = parser.parse_args(arguments)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from experiments.prediction.records import Transition, transitions
 from mile_rl.prediction.base import CLASS_INDEX, CLASSES, PastIteration
-from mile_rl.prediction.features import PARAMETER_NAMES, class_row, parameter_row
+from mile_rl.prediction.features import PARAMETER_NAMES, class_row, parameter_rows
 from mile_rl.prediction.memory import ValueMemory, value_key
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.parameters import ParameterTrace, same
@@ -225,7 +225,7 @@ def _add_parameters(
             trace = state.traces[node.name, name]
             value = after[node.name][name]
             moved = not same(trace.values[-1], value)
-            out.parameters.append(np.asarray(parameter_row(state, trace, total, None, 0.0, UNINFORMED)))
+            out.parameters.append(parameter_rows(state, [trace], total, [None], [0.0], UNINFORMED)[0])
             out.parameter_y.append(moved)
             out.parameter_decision.append(decision)
             out.parameter_name.append(name)

@@ -329,7 +329,7 @@ def value_tables(
         common = common_of(str(dataset.group[move.decision]))
         found = candidates(move.name, move.trace, move.person, common)
         if found:
-            tables.append(rows(move.name, move.trace, move.person, common, found))
+            tables.append(rows([(move.name, move.trace, found)], move.person, common))
             key = value_key(move.value)
             hits.append(np.array([other == key for other in found], dtype=np.int64))
             owners.append(np.full(len(found), index))

@@ -194,7 +194,6 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
         baseline[labels[0]] = 0.0
     leaf = _append_leaf(features, thresholds, left, right, values)
     roots = np.full((len(fitted._predictors), width), leaf, dtype=np.int64)
-    depth = 0
     for number, trees in enumerate(fitted._predictors):
         for column, tree in zip(columns, trees):
             offset = len(features)
@@ -206,7 +205,6 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
                 left.append(offset + (index if is_leaf else int(node["left"])))
                 right.append(offset + (index if is_leaf else int(node["right"])))
                 values.append(float(node["value"]) if is_leaf else 0.0)
-            depth = max(depth, int(tree.nodes["depth"].max()))
     baseline[columns] = np.asarray(fitted._baseline_prediction).ravel()
     return Forest(
         feature=np.asarray(features, dtype=np.int64),
@@ -214,7 +212,6 @@ def to_forest(fitted: HistGradientBoostingClassifier, n_classes: int) -> Forest:
         children=np.array([left, right], dtype=np.int64).T.copy(),
         value=np.asarray(values),
         roots=roots,
-        depth=depth,
         baseline=baseline,
     )
 

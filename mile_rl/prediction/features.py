@@ -7,6 +7,7 @@ builders. Nothing here looks at the iteration that is to be predicted.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,6 +83,27 @@ PARAMETER_NAMES: tuple[str, ...] = (
     "p_nothing",
     "p_return",
 )
+
+
+_SHARED = np.array(
+    [
+        PARAMETER_NAMES.index(name)
+        for name in (
+            "runs",
+            "hand",
+            "parameters",
+            "moved_last",
+            "share_moved_last",
+            "looped_last",
+            "loop_share",
+            "p_nothing",
+            "p_return",
+        )
+    ]
+)
+"""The columns that all parameters of an iteration have in common."""
+
+_OWN = np.array([index for index in range(len(PARAMETER_NAMES)) if index not in _SHARED])
 
 
 def alone(rows: Floats) -> Floats:
@@ -190,54 +212,67 @@ def observed(state: HistoryState) -> NodeTable:
     return state.table
 
 
-def parameter_row(
+def parameter_rows(
     state: HistoryState,
-    trace: ParameterTrace,
+    traces: Sequence[ParameterTrace],
     n_parameters: int,
-    name_rate: float | None,
-    p_node: float,
+    name_rates: Sequence[float | None],
+    p_nodes: Sequence[float],
     classes: Floats,
-) -> tuple[float, ...]:
-    """Return the features of one parameter, in the order of ``PARAMETER_NAMES``.
+) -> Floats:
+    """Return the features of parameters, shape (parameters, len(PARAMETER_NAMES)).
 
     Args:
         state: the history.
-        trace: what the parameter has done.
+        traces: what each parameter has done.
         n_parameters: how many parameters the latest version has.
-        name_rate: how often a parameter of that name moves in general, None where the name is unknown.
-        p_node: P(its node is touched).
+        name_rates: how often a parameter of that name moves in general, None where the name is unknown.
+        p_nodes: P(its node is touched).
         classes: P(change class), in the order of ``CLASSES``.
     """
     now = state.iterations - 1
-    age = max(now - trace.born, 0)
-    fast, slow = trace.shares(now)
-    value = trace.values[-1]
-    boolean = isinstance(value, bool)
-    integer = isinstance(value, int) and not boolean
-    return (
-        float(state.granularity == "run"),
+    out = np.empty((len(traces), len(PARAMETER_NAMES)))
+    out[:, _SHARED] = (
+        state.granularity == "run",
         math.log1p(state.hand),
         math.log1p(n_parameters),
+        math.log1p(state.moved_last),
+        state.moved_last / max(n_parameters, 1),
+        bool(state.looped and state.looped[-1]),
+        state.loop_share,
+        classes[0],
+        classes[1],
+    )
+    out[:, _OWN] = [
+        (*_past(trace, now), *_type(trace), rate is not None, rate or 0.0, p_node)
+        for trace, rate, p_node in zip(traces, name_rates, p_nodes)
+    ]
+    return out
+
+
+def _past(trace: ParameterTrace, now: int) -> tuple[float, ...]:
+    """Return when and how often a parameter moved."""
+    age = max(now - trace.born, 0)
+    return (
         math.log1p(age),
         math.log1p(now - trace.since if trace.since >= 0 else NEVER),
         math.log1p(trace.moves),
         (trace.moves + 0.2) / (age + 1.5),
-        fast,
-        slow,
-        math.log1p(state.moved_last),
-        state.moved_last / max(n_parameters, 1),
-        float(integer or isinstance(value, float)),
-        float(integer),
-        float(boolean),
-        float(isinstance(value, str)),
-        float(len(set(map(repr, trace.values)))) if len(trace.values) > 1 else 1.0,
-        float(name_rate is not None),
-        name_rate or 0.0,
-        float(bool(state.looped and state.looped[-1])),
-        state.loop_share,
-        p_node,
-        float(classes[0]),
-        float(classes[1]),
+        *trace.shares(now),
+    )
+
+
+def _type(trace: ParameterTrace) -> tuple[float, ...]:
+    """Return what sort of value a parameter has, and how many different ones it had."""
+    value = trace.values[-1]
+    boolean = isinstance(value, bool)
+    integer = isinstance(value, int) and not boolean
+    return (
+        integer or isinstance(value, float),
+        integer,
+        boolean,
+        isinstance(value, str),
+        len(set(map(repr, trace.values))) if len(trace.values) > 1 else 1.0,
     )
 
 

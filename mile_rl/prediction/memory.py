@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
+import operator
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Self
@@ -55,12 +57,14 @@ class Habits:
         self.hits = [0.0] * MAX_RULES
         self.misses = self.total = 0.0
 
-    def learn(self, found: Mapping[ValueKey, tuple[Scalar, set[int]]], key: ValueKey) -> None:
+    def learn(self, found: Mapping[ValueKey, tuple[Scalar, int]], key: ValueKey) -> None:
         """Take in that of the candidates ``found`` the one with ``key``, or none of them, was chosen."""
-        chosen = found[key][1] if key in found else frozenset[int]()
-        for rule in {rule for _, why in found.values() for rule in why}:
-            self.tries[rule] = HABIT * self.tries[rule] + 1
-            self.hits[rule] = HABIT * self.hits[rule] + (rule in chosen)
+        chosen = found[key][1] if key in found else 0
+        tried = functools.reduce(operator.or_, (why for _, why in found.values()), 0)
+        for rule in range(tried.bit_length()):
+            if tried >> rule & 1:
+                self.tries[rule] = HABIT * self.tries[rule] + 1
+                self.hits[rule] = HABIT * self.hits[rule] + (chosen >> rule & 1)
         self.misses = HABIT * self.misses + (not chosen)
         self.total = HABIT * self.total + 1
 

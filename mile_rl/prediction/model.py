@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -27,17 +28,16 @@ from mile_rl.prediction.features import (
     CLASS_NAMES,
     PARAMETER_NAMES,
     class_row,
-    parameter_row,
+    parameter_rows,
 )
 from mile_rl.prediction.linear import Linear
-from mile_rl.prediction.memory import PersonMemory, ValueKey
+from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
-from mile_rl.prediction.parameters import ParameterTrace
 from mile_rl.prediction.proposals import RULES
 from mile_rl.prediction.sample import GENERATED_NAMES, Tables, draw
 from mile_rl.prediction.state import HistoryState
 from mile_rl.prediction.trees import Forest, sigmoid, softmax
-from mile_rl.prediction.values import VALUE_NAMES, candidates, rows
+from mile_rl.prediction.values import VALUE_NAMES, Found, candidates, rows
 from mile_rl.workflows.edits import Scalar
 
 FORMAT = 3
@@ -143,18 +143,18 @@ class Model:
         self, state: HistoryState, classes: NDArray[np.float64], touched: NDArray[np.float64]
     ) -> list[tuple[str, str, float]]:
         """Return (node, parameter, P(it moves)) of every parameter of the latest version, likeliest first."""
-        total = sum(len(node.parameters) for node in state.nodes)
         keys = [(node.name, name) for node in state.nodes for name in node.parameters]
         if not keys:
             return []
-        reached = dict(zip((node.name for node in state.nodes), touched))
-        table = [
-            parameter_row(
-                state, state.traces[key], total, self.name_rates.get(key[1]), float(reached[key[0]]), classes
-            )
-            for key in keys
-        ]
-        chances = sigmoid(self.raw("moves", np.asarray(table)))[:, 0]
+        table = parameter_rows(
+            state,
+            [state.traces[key] for key in keys],
+            len(keys),
+            [self.name_rates.get(name) for _, name in keys],
+            [chance for node, chance in zip(state.nodes, touched.tolist()) for _ in node.parameters],
+            classes,
+        )
+        chances = sigmoid(self.raw("moves", table))[:, 0]
         order = np.argsort(-chances, kind="stable")
         return [(*keys[index], float(chances[index])) for index in order]
 
@@ -168,17 +168,17 @@ class Model:
             parameters: (node, parameter) pairs of the latest version; one pass over the trees answers for all.
             limit: how many candidates of each are returned; all where None.
         """
-        person, tables, all_found = state.memory.values, [], []
-        for node, name in parameters:
-            trace: ParameterTrace = state.traces[node, name]
-            found = candidates(name, trace, person, self.common)
-            all_found.append(found)
-            tables.append(rows(name, trace, person, self.common, found))
-        if not any(all_found):
+        person = state.memory.values
+        traces = [(name, state.traces[node, name]) for node, name in parameters]
+        asked = [(name, trace, candidates(name, trace, person, self.common)) for name, trace in traces]
+        table = rows(asked, person, self.common)
+        if not len(table):
             return [() for _ in parameters]
-        chances = sigmoid(self.raw("values", np.concatenate(tables)))[:, 0]
-        ends = np.cumsum([len(table) for table in tables])
-        return [_ranked(found, own, limit) for found, own in zip(all_found, np.split(chances, ends[:-1]))]
+        chances = sigmoid(self.raw("values", table))[:, 0]
+        ends = itertools.accumulate(len(found) for _, _, found in asked)
+        return [
+            _ranked(found, chances[end - len(found) : end], limit) for (_, _, found), end in zip(asked, ends)
+        ]
 
     def returns(self, state: HistoryState, chance: float) -> tuple[ReturnGuess, ...]:
         """Return the earlier iterations that may be gone back to, likeliest first.
@@ -199,9 +199,7 @@ class Model:
         return tuple(sorted(guesses, key=lambda guess: -guess.probability))
 
 
-def _ranked(
-    found: Mapping[ValueKey, tuple[Scalar, set[int]]], chances: NDArray[np.float64], limit: int | None
-) -> tuple[ValueGuess, ...]:
+def _ranked(found: Found, chances: NDArray[np.float64], limit: int | None) -> tuple[ValueGuess, ...]:
     """Return the candidates, likeliest first; together they are at most certain."""
     chances = chances / max(float(chances.sum()), 1.0)
     guesses = list(found.values())
@@ -209,10 +207,14 @@ def _ranked(
         ValueGuess(
             value=guesses[index][0],
             probability=float(chances[index]),
-            why=RULES[min(guesses[index][1])],
+            why=RULES[_lowest_bit(guesses[index][1])],
         )
         for index in np.argsort(-chances, kind="stable")[:limit].tolist()
     )
+
+
+def _lowest_bit(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,7 @@ tested where the trees are fitted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
@@ -25,8 +25,7 @@ class Forest:
         threshold: per tree node, go left where the feature is at most this; +inf at leaves.
         children: per tree node, its left and its right child, shape (nodes, 2).
         value: per tree node, the leaf's value, in units of the raw score.
-        roots: the trees' roots, shape (rounds, classes).
-        depth: the deepest leaf's depth.
+        roots: the trees' roots, shape (rounds, classes); kept with the deepest rounds first.
         baseline: raw score before any tree, shape (classes,).
     """
 
@@ -35,22 +34,38 @@ class Forest:
     children: NDArray[np.int64]
     value: Floats
     roots: NDArray[np.int64]
-    depth: int
     baseline: Floats
+    _going_on: tuple[int, ...] = field(init=False, repr=False)
+    """Per level, how many trees have a split there: always the first ones."""
+
+    def __post_init__(self) -> None:
+        heights = _heights(self.threshold, self.children)[self.roots].max(axis=1, initial=0)
+        deepest_first = np.argsort(-heights, kind="stable")
+        levels = range(int(heights.max(initial=0)))
+        width = self.roots.shape[1]
+        object.__setattr__(self, "roots", self.roots[deepest_first])
+        object.__setattr__(self, "_going_on", tuple(width * int((heights > level).sum()) for level in levels))
 
     def raw(self, rows: Floats) -> Floats:
         """Return the raw scores of ``rows``, shape (rows, classes).
 
-        Takes time proportional to rows x trees x depth. Rows must not hold NaN.
+        Takes time proportional to rows x trees x their mean depth. Rows must not hold NaN.
         """
         values, children = np.ascontiguousarray(rows).ravel(), self.children.ravel()
-        start = (np.arange(len(rows)) * rows.shape[1])[:, None]
-        at = np.broadcast_to(self.roots.ravel(), (len(rows), self.roots.size))
-        for _ in range(self.depth):
+        start = np.arange(len(rows)) * rows.shape[1]
+        at = np.repeat(self.roots.ravel(), len(rows)).reshape(self.roots.size, len(rows))
+        for trees in self._going_on:
             # take() on flat arrays costs a third of the same look-ups by index arrays
-            go_right = values.take(self.feature.take(at) + start) > self.threshold.take(at)
-            at = children.take(2 * at + go_right)
-        scores: Floats = self.value.take(at).reshape(len(rows), *self.roots.shape).sum(axis=1) + self.baseline
+            here = at[:trees]
+            asked = self.feature.take(here)
+            asked += start
+            go_right = values.take(asked) > self.threshold.take(here)
+            here *= 2
+            here += go_right
+            here[:] = children.take(here)
+        scores: Floats = (
+            self.value.take(at).reshape(*self.roots.shape, len(rows)).sum(axis=0).T + self.baseline
+        )
         return scores
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +78,6 @@ class Forest:
             "right": self.children[:, 1].tolist(),
             "value": [float(f"{number:.6g}") for number in self.value],
             "roots": self.roots.tolist(),
-            "depth": self.depth,
             "baseline": self.baseline.tolist(),
         }
 
@@ -77,9 +91,19 @@ class Forest:
             children=np.array([record["left"], record["right"]], dtype=np.int64).T.copy(),
             value=np.asarray(record["value"], dtype=np.float64),
             roots=np.asarray(record["roots"], dtype=np.int64),
-            depth=int(record["depth"]),
             baseline=np.asarray(record["baseline"], dtype=np.float64),
         )
+
+
+def _heights(threshold: Floats, children: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of each tree node how many splits lie between it and the deepest leaf below it."""
+    splits = ~np.isinf(threshold)
+    heights = splits.astype(np.int64)
+    while True:
+        taller = np.where(splits, 1 + heights[children].max(axis=1), 0)
+        if np.array_equal(taller, heights):
+            return heights
+        heights = taller
 
 
 def softmax(scores: Floats) -> Floats:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -23,7 +23,8 @@ from mile_rl.workflows.edits import Scalar
 Common = Mapping[str, Sequence[tuple[Scalar, float]]]
 """Parameter name -> the values most common in the traces, each with the share of people who used it."""
 
-"""Why a value is proposed, in words; a candidate can have several reasons."""
+Found = Mapping[ValueKey, tuple[Scalar, int]]
+"""The candidates of a parameter, each with the rules that propose it: bit ``i`` stands for ``RULES[i]``."""
 
 VALUE_NAMES: tuple[str, ...] = (
     *(f"rule_{index}" for index in range(len(RULES))),
@@ -101,10 +102,8 @@ def lookup(common: Common, name: str) -> Sequence[tuple[Scalar, float]]:
     return found or ()
 
 
-def candidates(
-    name: str, trace: ParameterTrace, person: ValueMemory, common: Common
-) -> dict[ValueKey, tuple[Scalar, set[int]]]:
-    """Return the values that a parameter may move to, each with the indices of the rules that propose it.
+def candidates(name: str, trace: ParameterTrace, person: ValueMemory, common: Common) -> Found:
+    """Return the values that a parameter may move to, each with the rules that propose it.
 
     Args:
         name: the parameter's name.
@@ -112,32 +111,32 @@ def candidates(
         person: the values that this person used, in all histories.
         common: the values most common in the traces.
     """
-    found: dict[ValueKey, tuple[Scalar, set[int]]] = {}
+    found: dict[ValueKey, tuple[Scalar, int]] = {}
     current = value_key(trace.values[-1])
-
-    def propose(value: Scalar, rule: int) -> None:
+    for value, rule in _proposals(name, trace, person, common):
         key = value_key(value)
-        if key == current:
-            return
-        if key in found:
-            found[key][1].add(rule)
-        elif len(found) < MAX_CANDIDATES:
-            found[key] = (value, {rule})
-
-    for value in list(reversed(trace.values[:-1]))[:12]:
-        propose(value, 0)
-    for key, _ in person.followed.get((name, current), Counter[ValueKey]()).most_common(4):
-        propose(person.values[key], ELSEWHERE)
-    for value, rule in rules(trace.values):
-        propose(value, rule)
-    decimal = isinstance(trace.values[-1], float)
-    for value, _ in lookup(common, name)[:10]:
-        propose(_as_decimal(value) if decimal else value, COMMON)
-    for key, _ in person.used.get(name, Counter[ValueKey]()).most_common(12):
-        propose(person.values[key], ELSEWHERE)
-    for value in list(reversed(trace.values[:-1]))[12:]:
-        propose(value, 0)
+        before = found.get(key)
+        if before is not None:
+            found[key] = (before[0], before[1] | 1 << rule)
+        elif key != current and len(found) < MAX_CANDIDATES:
+            found[key] = (value, 1 << rule)
     return found
+
+
+def _proposals(
+    name: str, trace: ParameterTrace, person: ValueMemory, common: Common
+) -> Iterator[tuple[Scalar, int]]:
+    """Yield values with the index of the rule that proposes each, those that must not be crowded out first."""
+    own = trace.values[-2::-1]
+    followed = person.followed.get((name, value_key(trace.values[-1])), Counter[ValueKey]())
+    used = person.used.get(name, Counter[ValueKey]())
+    decimal = isinstance(trace.values[-1], float)
+    yield from ((value, 0) for value in own[:12])
+    yield from ((person.values[key], ELSEWHERE) for key, _ in followed.most_common(4))
+    yield from rules(trace.values)
+    yield from ((_as_decimal(value) if decimal else value, COMMON) for value, _ in lookup(common, name)[:10])
+    yield from ((person.values[key], ELSEWHERE) for key, _ in used.most_common(12))
+    yield from ((value, 0) for value in own[12:])
 
 
 def _as_decimal(value: Scalar) -> Scalar:
@@ -146,25 +145,34 @@ def _as_decimal(value: Scalar) -> Scalar:
 
 
 def rows(
-    name: str,
-    trace: ParameterTrace,
-    person: ValueMemory,
-    common: Common,
-    found: Mapping[ValueKey, tuple[Scalar, set[int]]],
+    asked: Sequence[tuple[str, ParameterTrace, Found]], person: ValueMemory, common: Common
 ) -> NDArray[np.float64]:
-    """Return the features of each candidate, shape (candidates, len(VALUE_NAMES)); arguments as above."""
-    past = _Past(name, trace, person, common)
-    out = np.zeros((len(found), len(VALUE_NAMES)))
-    if not found:
+    """Return the features of each candidate of some parameters, one parameter after the other.
+
+    Args:
+        asked: of each parameter its name, what it has done and its candidates.
+        person: the values that this person used, in all histories.
+        common: the values most common in the traces.
+
+    Returns:
+        Shape (candidates, len(VALUE_NAMES)). One table for all parameters costs a third of a table for each.
+    """
+    counts = [len(found) for _, _, found in asked]
+    out = np.zeros((sum(counts), len(VALUE_NAMES)))
+    if not len(out):
         return out
+    pasts = [_Past(name, trace, person, common) for name, trace, _ in asked]
+    whys = np.array([why for _, _, found in asked for _, why in found.values()])
     proposed = out[:, : len(RULES)]
-    owners = [row for row, (_, why) in enumerate(found.values()) for _ in why]
-    proposed[owners, [rule for _, why in found.values() for rule in why]] = 1.0
+    proposed[:] = whys[:, None] >> np.arange(len(RULES)) & 1
     record = person.habits.records()[: len(RULES)]
-    out[:, _ALIKE] = (*past.habits(len(found)), *person.habits.overall())
-    out[:, _MEMORIES] = past.memories(found)
-    out[:, _DISTANCE] = past.distances([value for value, _ in found.values()])
-    out[:, _BEFORE] = [key == past.before for key in found]
+    overall = person.habits.overall()
+    alike = np.array([(*past.habits(count), *overall) for past, count in zip(pasts, counts)])
+    out[:, _ALIKE] = alike.repeat(counts, axis=0)
+    out[:, _MEMORIES] = _memories(pasts, [found for _, _, found in asked], counts)
+    values = [value for _, _, found in asked for value, _ in found.values()]
+    out[:, _DISTANCE] = _distances(pasts, values, counts)
+    out[:, _BEFORE] = [key == past.before for past, (_, _, found) in zip(pasts, asked) for key in found]
     out[:, _HABIT] = (proposed * record).max(axis=1)
     out[:, _HABIT + 1] = proposed @ record
     return out
@@ -183,70 +191,36 @@ class _Past:
             self.recency.setdefault(key, index)
         self.used = person.used.get(name, Counter[ValueKey]())
         self.after = person.followed.get((name, keys[-1]), Counter[ValueKey]())
-        self.n_used, self.n_after = sum(self.used.values()), sum(self.after.values())
-        self.n_followed = sum(self.followed.values())
         self.shares = {
             value_key(value): (share, rank) for rank, (value, share) in enumerate(lookup(common, name))
         }
         self.numbers = [float(value) for value in trace.values if is_number(value)]  # type: ignore[arg-type]
-        self.step = self.numbers[-1] - self.numbers[-2] if len(self.numbers) > 1 else 0.0
-        self.low, self.high = min(self.numbers, default=0.0), max(self.numbers, default=0.0)
         self.before = keys[-2] if len(keys) > 1 else None
-        self.number = float(self.now) if is_number(self.now) else None  # type: ignore[arg-type]
 
-    def memories(self, keys: Iterable[ValueKey]) -> NDArray[np.float64]:
-        """Return how each value was used: here, by this person, by others; shape (values, 10)."""
-        counts = np.array(
-            [
-                (
-                    self.recency.get(key, NEVER),
-                    self.counts.get(key, 0),
-                    self.followed.get(key, 0),
-                    self.used.get(key, 0),
-                    self.after.get(key, 0),
-                    *self.shares.get(key, (0.0, 20)),
-                )
-                for key in keys
-            ],
-            dtype=np.float64,
-        ).T
-        recency, own, followed, used, after, share, rank = counts
-        return np.array(
-            [
-                recency,
-                own,
-                followed,
-                (followed + 0.1) / (self.n_followed + 1),
-                np.log1p(used),
-                used / max(self.n_used, 1),
-                np.log1p(after),
-                (after + 0.1) / (self.n_after + 1),
-                share,
-                rank,
-            ]
-        ).T
+    def memory(self, key: ValueKey) -> tuple[float, ...]:
+        """Return how lately and often a value was used here, after the present one, by the person, and by others."""
+        return (
+            self.recency.get(key, NEVER),
+            self.counts.get(key, 0),
+            self.followed.get(key, 0),
+            self.used.get(key, 0),
+            self.after.get(key, 0),
+            *self.shares.get(key, (0.0, 20)),
+        )
 
-    def distances(self, values: Sequence[Scalar]) -> NDArray[np.float64]:
-        """Return how far each value lies from the present one and how round it is (zeros for no numbers),
-        whether both are numbers, whether it is a text; shape (values, 7)."""
-        out = np.zeros((len(values), 7))
-        given = [index for index, value in enumerate(values) if is_number(value)]
-        if self.number is None or not given:
-            out[:, 6] = [isinstance(value, str) for value in values]
-            return out
-        numbers = np.array([float(values[index]) for index in given])  # type: ignore[arg-type]
-        with np.errstate(over="ignore"):
-            delta = numbers - self.number
-            apart = np.clip(delta / self.step, -10.0, 10.0) if self.step else 0.0 * numbers
-        out[given, 0] = np.sign(delta) * np.sign(self.step)
-        out[given, 1] = _log_ratios(numbers, self.number)
-        out[given, 2] = apart
-        out[given, 3] = [_digits(values[index]) for index in given]
-        out[given, 4] = (self.low < numbers) & (numbers < self.high)
-        out[given, 5] = 1.0
-        if len(given) < len(values):
-            out[:, 6] = [isinstance(value, str) for value in values]
-        return out
+    def totals(self) -> tuple[int, int, int]:
+        """Return what the counts of :meth:`memory` are shares of: after the present value, of the person, both."""
+        return sum(self.followed.values()), max(sum(self.used.values()), 1), sum(self.after.values())
+
+    def scale(self) -> tuple[float, ...]:
+        """Return the present number (NaN for none), the step that led to it, and the range of the numbers so far."""
+        numbers = self.numbers
+        return (
+            float(self.now) if is_number(self.now) else math.nan,  # type: ignore[arg-type]
+            numbers[-1] - numbers[-2] if len(numbers) > 1 else 0.0,
+            min(numbers, default=0.0),
+            max(numbers, default=0.0),
+        )
 
     def habits(self, n_candidates: int) -> tuple[float, ...]:
         """Return what all candidates have in common: the parameter's habits."""
@@ -259,6 +233,61 @@ class _Past:
             float(bool(self.shares)),
             *_step_record(self.numbers),
         )
+
+
+def _memories(pasts: Sequence[_Past], founds: Sequence[Found], counts: Sequence[int]) -> NDArray[np.float64]:
+    """Return how each value was used: here, by this person, by others; shape (values, 10)."""
+    uses = np.array(
+        [past.memory(key) for past, found in zip(pasts, founds) for key in found], dtype=np.float64
+    )
+    totals = np.array([past.totals() for past in pasts], dtype=np.float64).repeat(counts, axis=0)
+    recency, own, followed, used, after, share, rank = uses.T
+    n_followed, n_used, n_after = totals.T
+    return np.array(
+        [
+            recency,
+            own,
+            followed,
+            (followed + 0.1) / (n_followed + 1),
+            np.log1p(used),
+            used / n_used,
+            np.log1p(after),
+            (after + 0.1) / (n_after + 1),
+            share,
+            rank,
+        ]
+    ).T
+
+
+def _distances(
+    pasts: Sequence[_Past], values: Sequence[Scalar], counts: Sequence[int]
+) -> NDArray[np.float64]:
+    """Return how far each value lies from the present one and how round it is (zeros for no numbers),
+    whether both are numbers, whether it is a text; shape (values, 7)."""
+    out = np.zeros((len(values), 7))
+    out[:, 6] = [isinstance(value, str) for value in values]
+    scales = np.array([past.scale() for past in pasts]).repeat(counts, axis=0)
+    numeric = [float(value) if is_number(value) else math.nan for value in values]  # type: ignore[arg-type]
+    given = np.flatnonzero(~(np.isnan(scales[:, 0]) | np.isnan(numeric)))
+    if not len(given):
+        return out
+    numbers = np.array(numeric)[given]
+    now, step, low, high = scales[given].T
+    with np.errstate(over="ignore", invalid="ignore"):
+        delta = numbers - now
+        apart = np.divide(delta, step, out=np.zeros_like(delta), where=step != 0)
+        apart[np.isnan(apart)] = 0.0  # both were too far apart for a float
+    out[given, :6] = np.array(
+        [
+            np.sign(delta) * np.sign(step),
+            _log_ratios(numbers, now),
+            np.clip(apart, -10.0, 10.0),
+            [_digits(values[index]) for index in given.tolist()],
+            (low < numbers) & (numbers < high),
+            np.ones(len(given)),
+        ]
+    ).T
+    return out
 
 
 def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
@@ -275,15 +304,13 @@ def _step_record(numbers: Sequence[float]) -> tuple[float, float]:
     return same_step / (total + 1), (same_way + 0.5) / (total + 1)
 
 
-def _log_ratios(numbers: NDArray[np.float64], now: float) -> NDArray[np.float64]:
+def _log_ratios(numbers: NDArray[np.float64], now: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return log10(number / now), at most 4 either way; of different signs, or at 0, the end that it lies at."""
     out = np.where(numbers > now, 4.0, -4.0)
-    if now:
-        with np.errstate(over="ignore", under="ignore"):
-            alike = numbers * now > 0
-        # the difference of logarithms: a quotient may overflow or vanish
-        logs = np.log10(np.abs(numbers[alike])) - math.log10(abs(now))
-        out[alike] = np.clip(logs, -4.0, 4.0)
+    alike = np.sign(numbers) * np.sign(now) > 0
+    # the difference of logarithms: a quotient may overflow or vanish
+    logs = np.log10(np.abs(numbers[alike])) - np.log10(np.abs(now[alike]))
+    out[alike] = np.clip(logs, -4.0, 4.0)
     return out
 
 

@@ -56,7 +56,6 @@ def test_a_value_on_a_threshold_goes_left():
         children=np.array([[1, 2], [1, 1], [2, 2]]),
         value=np.array([0.0, -3.0, 4.0]),
         roots=np.array([[0]]),
-        depth=1,
         baseline=np.array([10.0]),
     )
     assert forest.raw(np.array([[1.5], [1.6], [-9.0]])).ravel().tolist() == [7.0, 14.0, 7.0]

@@ -1,6 +1,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ def test_candidates_differ_from_the_present_value_and_their_rows_are_finite(valu
     found = candidates("C", trace, memory, common)
     assert value_key(values[-1]) not in found
     assert len(found) <= MAX_CANDIDATES
-    table = rows("C", trace, memory, common, found)
+    table = rows([("C", trace, found)], memory, common)
     assert table.shape == (len(found), len(VALUE_NAMES))
     assert all(math.isfinite(number) for number in table.ravel())
 
@@ -73,7 +74,7 @@ def test_candidates_differ_from_the_present_value_and_their_rows_are_finite(valu
 def test_what_followed_the_present_value_before_is_told_from_what_did_not():
     trace = ParameterTrace(values=[1, 5, 9, 1, 5, 9, 1])
     found = candidates("k", trace, ValueMemory(), {})
-    table = rows("k", trace, ValueMemory(), {}, found)
+    table = rows([("k", trace, found)], ValueMemory(), {})
     followed = {key[1]: row[VALUE_NAMES.index("own_followed")] for key, row in zip(found, table)}
     assert followed[5] == 2
     assert followed[9] == 0
@@ -124,8 +125,8 @@ def test_a_rule_that_was_right_before_makes_its_candidates_stand_out():
     habits, doubling, halving = Habits(), 6, 7
     for value in (2, 4, 8, 16):
         found = {
-            value_key(2 * value): (2 * value, {doubling}),
-            value_key(value // 2): (value // 2, {halving}),
+            value_key(2 * value): (2 * value, 1 << doubling),
+            value_key(value // 2): (value // 2, 1 << halving),
         }
         habits.learn(found, value_key(2 * value))
     assert habits.records()[doubling] > 0.7 > 0.1 > habits.records()[halving]
@@ -144,3 +145,15 @@ def test_a_forked_memory_of_values_teaches_the_first_nothing():
     assert value_key(4.0) not in memory.values
     assert memory.used["C"].total() == 1
     assert memory.habits.total == 0.0
+
+
+def test_one_table_for_some_parameters_is_the_tables_of_each_one_after_the_other():
+    memory = ValueMemory()
+    memory.moved("C", 1.0, 2.0)
+    asked = []
+    for name, values in (("C", [1.0, 2.0]), ("k", ["a1", "a2"]), ("none", [True]), ("C", [5, None, 7])):
+        trace = ParameterTrace(values=values, moves=len(values) - 1)
+        asked.append((name, trace, candidates(name, trace, memory, {"C": [(3.0, 0.5)]})))
+    together = rows(asked, memory, {"C": [(3.0, 0.5)]})
+    apart = [rows([each], memory, {"C": [(3.0, 0.5)]}) for each in asked]
+    assert (together == np.concatenate(apart)).all()

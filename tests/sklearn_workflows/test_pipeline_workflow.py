@@ -110,7 +110,10 @@ def test_a_member_of_a_union_changes_alone(runs):
 
 
 def test_what_draws_without_a_seed_draws_the_same_in_every_run(runs):
-    steps = [("s", StandardScaler()), ("c", RandomForestClassifier(100))]  # 0.1 s: worth a load on any machine
+    steps = [
+        ("s", StandardScaler()),
+        ("c", RandomForestClassifier(100)),
+    ]  # 0.1 s: worth a load on any machine
     first, again = runs(flow(*steps)), runs(flow(*steps))
     assert states(again)["c[fold1]"] != "compute"
     runs(flow(("s", MinMaxScaler()), steps[1]))
