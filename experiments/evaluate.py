@@ -4,7 +4,7 @@
 
 Every policy plays the same sessions under the same budgets, disks and luck, with the production guard before it.
 Ratios are of mean waiting relative to keeping nothing, pooled over budgets up to 50 %, with paired bootstrap
-intervals over groups of sessions. Banks are made by ``python -m envs make`` and ``python -m envs replay``; a bank
+intervals over groups of sessions; beside them stand those of mean seconds, in which long sessions decide. Banks are made by ``python -m envs make`` and ``python -m envs replay``; a bank
 that was trained or tuned on proves nothing.
 """
 
@@ -145,7 +145,7 @@ def report(frame: pd.DataFrame, arguments: EvaluateArguments) -> tuple[dict[str,
             "\nMean waiting / none by budget:\n",
             markdown(budgets),
             "\nSeconds of cumulative waiting a session:\n",
-            markdown(totals(rows)),
+            markdown(totals(rows, REFERENCES, seed=arguments.seed)),
             "",
         ]
         plots.append(draw_waiting(budgets, str(source), arguments.folder))

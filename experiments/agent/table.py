@@ -16,7 +16,7 @@ class Ratio:
     """How long one policy lets people wait, relative to another on the same cases.
 
     Args:
-        value: the ratio of the means of relative waiting.
+        value: the ratio of the means of waiting.
         low: lower end of the 95 % interval.
         high: its upper end.
         sessions: how many were drawn from.
@@ -37,15 +37,20 @@ def relative(frame: pd.DataFrame) -> pd.DataFrame:
 
     A session counts as much as any other, however long its operators take.
     """
-    wide = frame.pivot_table(index=["group", "session", "share"], columns="policy", values="waiting_s")
+    wide = waiting(frame)
     return wide.div(wide["none"], axis=0)
+
+
+def waiting(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return waiting in seconds: index (group, session, share), a column a policy."""
+    return frame.pivot_table(index=["group", "session", "share"], columns="policy", values="waiting_s")
 
 
 def ratio(wide: pd.DataFrame, policy: str, reference: str, *, seed: int = 0) -> Ratio:
     """Compare two policies; whole groups of sessions (a person, a repository) are drawn together.
 
     Args:
-        wide: from :func:`relative`; cases that lack one of the two are left out.
+        wide: from :func:`relative` or :func:`waiting`; cases that lack one of the two are left out.
         policy: whose waiting is divided.
         reference: by whose.
         seed: of the bootstrap.
@@ -115,10 +120,25 @@ def gap(frame: pd.DataFrame, policy: str) -> str:
     )
 
 
-def totals(frame: pd.DataFrame, *, most_share: float = 0.5) -> pd.DataFrame:
-    """Return seconds: mean and 90th percentile of cumulative waiting over cases, a row a policy."""
-    held = frame[frame["share"] <= most_share].groupby("policy")["waiting_s"]
-    return pd.DataFrame({"mean [s]": held.mean(), "p90 [s]": held.quantile(0.9)})
+def totals(
+    frame: pd.DataFrame, references: Sequence[str] = (), *, most_share: float = 0.5, seed: int = 0
+) -> pd.DataFrame:
+    """Return seconds: mean and 90th percentile of cumulative waiting over cases, a row a policy.
+
+    Here a session counts as much as people wait in it, so that a few long ones decide; so they do in the ratios.
+
+    Args:
+        frame: from ``contest``.
+        references: policies to divide by, on the cases that both played.
+        most_share: pool the budgets up to this one.
+        seed: of the bootstrap.
+    """
+    wide = waiting(frame[frame["share"] <= most_share])
+    table = pd.DataFrame({"mean [s]": wide.mean(), "p90 [s]": wide.quantile(0.9)})
+    for reference in references:
+        if reference in wide.columns:
+            table[f"/ {reference}"] = [ratio(wide, policy, reference, seed=seed) for policy in wide.columns]
+    return table
 
 
 def markdown(table: pd.DataFrame, *, first: str = "policy") -> str:

@@ -7,7 +7,7 @@ pytest.importorskip("numba")
 from envs.script import Script
 from envs.writing import Expected, NodeRow, Writer
 from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
-from experiments.agent.table import by_budget, gap, markdown, ratio, relative, summary
+from experiments.agent.table import by_budget, gap, markdown, ratio, relative, summary, totals
 from mile_rl.policies.outlook import EDIT, NOTHING
 
 SECOND = 1_000_000_000
@@ -118,6 +118,17 @@ def test_a_session_counts_as_much_as_any_other_however_long_it_takes():
     frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "none"), "waiting_s"] *= 1_000
     frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "a"), "waiting_s"] *= 500
     assert ratio(relative(frame), "a", "none").value == pytest.approx((39 + 0.5) / 40)
+
+
+def test_in_seconds_a_session_counts_as_much_as_people_wait_in_it():
+    frame = made_frame({"none": 1.0, "a": 1.0})
+    long = frame["session"] == "g0s0"
+    frame.loc[long, "waiting_s"] *= 1_000
+    frame.loc[long & (frame["policy"] == "a"), "waiting_s"] /= 2
+    others_s = 19 * 30 + 20
+    table = totals(frame, ["none"])
+    assert table.loc["a", "/ none"].value == pytest.approx((5_000 + others_s) / (10_000 + others_s))
+    assert table.loc["a", "mean [s]"] == pytest.approx((5_000 + others_s) / 40)
 
 
 def test_budgets_above_the_pooled_ones_do_not_count():
