@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Iterator
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 10.0
+"""How long a run waits for another before it says what it waits for."""
 
 _TURN = threading.Lock()
 _INSIDE = threading.local()
@@ -14,13 +20,24 @@ _INSIDE = threading.local()
 def turn() -> Iterator[None]:
     """Wait until no other thread of this process runs a workflow.
 
-    A workflow that an operator runs itself is part of the run that the operator belongs to, and does not wait.
+    A workflow that an operator runs itself is part of the run that the operator belongs to, and does not wait. On a
+    thread that the operator started it does, and for ever if the operator waits for that thread: whose thread it is
+    cannot be told, so it says what it waits for.
     """
     if is_inside():
         yield
         return
-    with _TURN, inside():
-        yield
+    if not _TURN.acquire(timeout=PATIENCE_S):
+        log.warning(
+            "waiting for another run of this process to end. If this one was called on a thread that an operator "
+            "of that run started, neither will ever end: call it on the operator's own thread"
+        )
+        _TURN.acquire()
+    try:
+        with inside():
+            yield
+    finally:
+        _TURN.release()
 
 
 @contextlib.contextmanager
