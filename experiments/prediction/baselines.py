@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.dataset import Dataset
+from experiments.prediction.personal import decisions_of_people
 from mile_rl.prediction.base import CLASSES
 from mile_rl.prediction.node_features import NODE_NAMES
 from mile_rl.workflows.edits import STAGES
@@ -71,15 +72,6 @@ def markov_2(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
     return _table(keys, markov_1(dataset, train, weight), dataset, train, weight, 5.0)
 
 
-def people(dataset: Dataset) -> list[NDArray[np.int64]]:
-    """Return the decisions of each person, in order."""
-    own: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for index, key in enumerate(zip(dataset.source.tolist(), dataset.person.tolist())):
-        if dataset.y[index] >= 0:
-            own[key].append(index)
-    return [np.asarray(indices) for indices in own.values()]
-
-
 def markov_people(
     dataset: Dataset, train: Mask, weight: Floats, kinds: int = 6, rounds: int = 40, seed: int = 0
 ) -> Floats:
@@ -93,7 +85,7 @@ def markov_people(
     context = dataset.run * (N + 1) + dataset.last + 1
     prior = np.full((2 * (N + 1), N), 1 / N)
     prior[context] = base
-    everyone = people(dataset)
+    everyone = decisions_of_people(dataset)
     fitted = [own for own in everyone if train[own[0]]]
     tables = np.stack([prior * rng.gamma(2.0, 0.5, prior.shape) + 0.02 for _ in range(kinds)])
     tables /= tables.sum(axis=2, keepdims=True)
@@ -132,7 +124,7 @@ def recurrent(
     table = torch.tensor(np.clip((dataset.rows - mean) / spread, -4, 4), dtype=torch.float32)
     labels = torch.tensor(dataset.y)
     scaled = torch.tensor(weight / weight[train].mean(), dtype=torch.float32)
-    everyone = people(dataset)
+    everyone = decisions_of_people(dataset)
     pieces = [own[i : i + 100] for own in everyone if train[own[0]] for i in range(0, len(own), 100)]
     squeeze = torch.nn.Sequential(
         torch.nn.Linear(table.shape[1], width), torch.nn.Tanh(), torch.nn.Dropout(0.2)

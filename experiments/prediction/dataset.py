@@ -15,6 +15,7 @@ from mile_rl.prediction.base import CLASS_INDEX, CLASSES, PastIteration
 from mile_rl.prediction.features import PARAMETER_NAMES, class_row, parameter_rows
 from mile_rl.prediction.memory import ValueMemory, value_key
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.own_features import touched_nodes
 from mile_rl.prediction.parameters import ParameterTrace, same
 from mile_rl.prediction.sample import GENERATED_NAMES, decided
 from mile_rl.prediction.state import HistoryState
@@ -73,6 +74,7 @@ class Columns:
     fresh_nodes: list[Floats] = field(default_factory=list)
     back: list[int] = field(default_factory=list)
     gap_s: list[float] = field(default_factory=list)
+    at: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +101,7 @@ class Dataset:
             known, neither the history nor the person; what is learned from them is what adapting is worth.
         back: per decision, how far it went back, 0 where it is no return.
         gap_s: per decision, seconds before it, -1 if unknown.
+        at: per decision, the moment of it, as in ``Transition.at``.
     """
 
     group: NDArray[np.str_]
@@ -126,6 +129,7 @@ class Dataset:
     fresh_nodes: Floats
     back: Integers
     gap_s: Floats
+    at: Integers
 
     @property
     def run(self) -> NDArray[np.bool_]:
@@ -166,6 +170,7 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
     out.last.append(state.classes[-1] if state.classes else -1)
     out.second.append(state.classes[-2] if len(state.classes) > 1 else -1)
     out.seen.append(step.seen)
+    out.at.append(step.at)
     out.history.append(history)
     out.stop.append(record is None)
     out.back.append((record.returns_to or 0) if record else 0)
@@ -185,20 +190,6 @@ def _add(out: Columns, step: Transition, history: int, group: str, taken: Counte
         else:
             out.kinds.append((f"{edit.stage} {edit.kind}", decision))
     _add_parameters(out, state, record, decision, group, taken)
-
-
-def touched_nodes(state: HistoryState, record: PastIteration) -> NDArray[np.bool_]:
-    """Return, of each node of the latest version, whether the next iteration touched it.
-
-    An edit bears the node's name after it: what is gone and was not removed goes on under another name, and was
-    touched if one of the edited nodes has a name that was not there before.
-    """
-    assert state.table is not None
-    names = state.table.names
-    edited = {edit.node for edit in record.edits if edit.kind != "add"}
-    if not edited.issubset(names):
-        edited.update(set(names).difference(node.name for node in record.nodes))
-    return np.array([name in edited for name in names], dtype=bool)
 
 
 def _generated(state: HistoryState, record: PastIteration, touched: NDArray[np.bool_]) -> Floats:
@@ -295,6 +286,7 @@ def _frozen(out: Columns, histories: Sequence[History]) -> Dataset:
         fresh_nodes=np.vstack(out.fresh_nodes),
         back=np.asarray(out.back, dtype=np.int64),
         gap_s=np.asarray(out.gap_s),
+        at=np.asarray(out.at, dtype=np.int64),
     )
 
 

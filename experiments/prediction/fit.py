@@ -20,6 +20,7 @@ from experiments.prediction.grow import (
     grow,
     to_forest,
 )
+from experiments.prediction.personal import class_chances, node_chances
 from mile_rl.prediction.base import CLASSES
 from mile_rl.prediction.features import alone
 from mile_rl.prediction.memory import ValueKey, value_key
@@ -107,11 +108,12 @@ class Fitted:
 
     def classes(self, dataset: Dataset) -> Floats:
         """Return P(change class) of every decision."""
-        return self.parts["classes"].chances(dataset.rows)
+        return class_chances(dataset, self.parts["classes"].raw(dataset.rows))
 
     def touched(self, dataset: Dataset, classes: Floats) -> Floats:
         """Return P(touched) of every row of ``dataset.nodes``."""
-        return self.parts["touched"].chances(with_classes(dataset, classes))
+        part, nodes = self.parts["touched"], with_classes(dataset, classes)
+        return node_chances(dataset, nodes, part.raw(nodes)[:, 0], part.ruler)
 
     def moves(self, dataset: Dataset, classes: Floats, touched: Floats) -> Floats:
         """Return P(it moves) of every row of ``dataset.parameters``."""
@@ -216,14 +218,14 @@ def _out_of_fold_classes(
     dataset: Dataset, train: Mask, weight: Floats, settings: FitSettings, best: Part
 ) -> Floats:
     """Return P(change class) of every decision; of those fitted on, from fits that did not see their group."""
-    chances = best.chances(dataset.rows)
+    scores = best.raw(dataset.rows)
     folds = fold_of(dataset.group, settings.inner_folds)
     for fold in range(settings.inner_folds):
         inside, outside = train & (folds != fold), train & (folds == fold)
         if inside.any() and outside.any():
             part = settings.part("classes", dataset.rows[inside], dataset.y[inside], weight[inside])
-            chances[outside] = part.chances(dataset.rows[outside])
-    return chances
+            scores[outside] = part.raw(dataset.rows[outside])
+    return class_chances(dataset, scores)
 
 
 def name_rates(dataset: Dataset, train: Mask) -> dict[str, float]:
@@ -258,13 +260,14 @@ def _fit_moves(
     settings: FitSettings,
     touched: Part,
 ) -> Part:
-    chances = touched.chances(nodes.rows)
+    scores = touched.raw(nodes.rows)[:, 0]
     folds = fold_of(dataset.group, 2)[dataset.node_decision]
     for fold in range(2):
         inside, outside = nodes.train & (folds != fold), nodes.train & (folds == fold)
         if inside.any() and outside.any():
             part = nodes.fit("touched", nodes.rows, inside)
-            chances[outside] = part.chances(nodes.rows[outside])
+            scores[outside] = part.raw(nodes.rows[outside])[:, 0]
+    chances = node_chances(dataset, nodes.rows, scores, touched.ruler)
     chosen = np.flatnonzero(train[dataset.parameter_decision])
     if len(chosen) > MAX_PARAMETER_ROWS:
         rng = np.random.default_rng(settings.seed)

@@ -78,6 +78,12 @@ class Part:
             scores = full
         return scores if self.line is None else (scores + self.line.raw(rows)) / 2
 
+    @property
+    def ruler(self) -> Linear:
+        """Return the line, by which features are standardised; a part that answers alone has none."""
+        assert self.line is not None
+        return self.line
+
     def chances(self, rows: Floats) -> Floats:
         """Return P(each class), or P(yes) of two, shape (rows,)."""
         scores = self.raw(rows)

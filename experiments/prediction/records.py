@@ -24,12 +24,14 @@ class Transition:
         record: what came next, None where the history ended there.
         history: the history's place among the person's.
         seen: how many iterations the person has made by hand so far, in all of their histories.
+        at: the moment of ``record``, Unix milliseconds, never before what came before; of an end that of the latest.
     """
 
     state: HistoryState
     record: PastIteration | None
     history: int
     seen: int
+    at: int
 
 
 def granularity(source: str) -> Granularity:
@@ -133,7 +135,7 @@ def transitions(histories: Sequence[History]) -> Iterator[Transition]:
             state = HistoryState(granularity(history.source), memory)
         else:
             state = states[position, iteration.parent]
-            yield Transition(state=state, record=record, history=position, seen=memory.hand)
+            yield Transition(state=state, record=record, history=position, seen=memory.hand, at=now)
             left[iteration.parent] -= 1
             if left[iteration.parent]:
                 state = state.fork()
@@ -144,7 +146,7 @@ def transitions(histories: Sequence[History]) -> Iterator[Transition]:
             states[position, iteration.index] = state
         elif iteration.index == len(history.iterations) - 1:
             waiting = _told(waiting, now, position)
-            yield Transition(state=state, record=None, history=position, seen=memory.hand)
+            yield Transition(state=state, record=None, history=position, seen=memory.hand, at=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

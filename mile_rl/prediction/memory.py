@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES
+from mile_rl.prediction.own import OwnLine
 from mile_rl.workflows.edits import Scalar
 
 ValueKey = tuple[str, Scalar]
@@ -162,6 +163,7 @@ class PersonMemory:
         self.counts: NDArray[np.float64] = np.zeros(len(CLASSES))
         self.touched_share = 0.0
         self.nodes, self.operators = TouchMemory(), TouchMemory()
+        self.own: dict[str, OwnLine] = {}
 
     def changed(self, class_index: int, touched_share: float) -> None:
         """Take in one iteration that the person made by hand.
@@ -184,4 +186,5 @@ class PersonMemory:
         other = copy.copy(self)
         other.values, other.counts = self.values.fork(), self.counts.copy()
         other.nodes, other.operators = self.nodes.fork(), self.operators.fork()
+        other.own = dict(self.own)
         return other

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mile_rl.prediction.base import (
+    CLASS_INDEX,
     CLASSES,
     Granularity,
     ParameterGuess,
@@ -33,6 +34,13 @@ from mile_rl.prediction.features import (
 from mile_rl.prediction.linear import Linear
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
+from mile_rl.prediction.own_features import (
+    NO_CLASSES,
+    NO_NODES,
+    class_features,
+    node_features,
+    touched_nodes,
+)
 from mile_rl.prediction.proposals import RULES
 from mile_rl.prediction.sample import GENERATED_NAMES, Tables, draw
 from mile_rl.prediction.state import HistoryState
@@ -127,9 +135,13 @@ class Model:
 
     def classes(self, state: HistoryState) -> NDArray[np.float64]:
         """Return P(change class) of the next iteration, in the order of ``CLASSES``."""
-        row = class_row(state)[None]
-        chances: NDArray[np.float64] = softmax(self.raw("classes", row))[0]
-        return chances
+        scores, features = self._class_scores(state)
+        return softmax(scores + state.memory.own.get("classes", NO_CLASSES).shift(features))
+
+    def _class_scores(self, state: HistoryState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        row = class_row(state)
+        scores = self.raw("classes", row[None])[0]
+        return scores, class_features(row, scores)
 
     def stop(self, state: HistoryState) -> float:
         """Return P(there is no further iteration)."""
@@ -137,7 +149,34 @@ class Model:
 
     def touched(self, state: HistoryState, classes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(touched) of each node of the latest version, in its order."""
-        return sigmoid(self.raw("touched", node_rows(state, classes)))[:, 0]
+        scores, features = self._node_scores(state, classes)
+        return sigmoid(scores + state.memory.own.get("touched", NO_NODES).shift(features))
+
+    def _node_scores(
+        self, state: HistoryState, classes: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        rows = node_rows(state, classes)
+        scores = self.raw("touched", rows)[:, 0]
+        return scores, node_features(rows, scores, self.lines["touched"])
+
+    def learn(self, state: HistoryState, record: PastIteration) -> None:
+        """Teach the person's memory how the next iteration differs from what was expected of it.
+
+        Args:
+            state: the history before it; only the memory in it is changed.
+            record: the iteration. What a loop launched says nothing of the person.
+        """
+        index = CLASS_INDEX.get(record.change)
+        if record.looped or index is None or not state.iterations:
+            return
+        own = state.memory.own
+        scores, features = self._class_scores(state)
+        line = own.get("classes", NO_CLASSES)
+        own["classes"] = line.chosen(features, scores, index)
+        classes = softmax(scores + line.shift(features))
+        scores, features = self._node_scores(state, classes)
+        line = own.get("touched", NO_NODES)
+        own["touched"] = line.answered(features, scores, touched_nodes(state, record))
 
     def moves(
         self, state: HistoryState, classes: NDArray[np.float64], touched: NDArray[np.float64]
@@ -258,6 +297,7 @@ class TreePredictor:
 
     def observe(self, record: PastIteration) -> None:
         """Take in the history's next iteration."""
+        self.model.learn(self.state, record)
         self.state.observe(record)
 
     def predict(self, *, n_parameters: int = 3, n_values: int = 3) -> Prediction:

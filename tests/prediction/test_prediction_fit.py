@@ -10,7 +10,7 @@ from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES, SL
 from experiments.prediction.dataset import build, fold_of, quarter, weights
 from experiments.prediction.evaluate import MODEL, forecast, report
 from experiments.prediction.fit import FitSettings, common_values, fit
-from experiments.prediction.records import transitions
+from experiments.prediction.records import records_of
 from experiments.prediction.scores import bootstrap, calibration, class_scores
 from mile_rl.prediction.model import TreePredictor
 from traces.schema import History
@@ -43,19 +43,18 @@ def test_no_row_sees_what_it_predicts():
     np.testing.assert_array_equal(left.nodes[: 5 * 3], right.nodes)
 
 
-def test_rows_of_the_fit_are_those_of_the_engine(dataset, judged):
+def test_answers_of_the_fit_are_those_of_a_predictor_that_follows_the_history(dataset, judged):
     _, fitted, said, _ = judged
     history = made_history(0)
-    position = 0
-    for step in transitions([history]):
-        if step.record is None:
-            continue
-        predictor = TreePredictor(fitted.model, state=step.state)
-        answer = predictor.predict(n_parameters=0)
-        np.testing.assert_allclose(list(answer.classes.values()), said.classes[MODEL][position], atol=1e-5)
-        rows = dataset.node_decision == position
-        np.testing.assert_allclose(list(answer.touched.values()), said.nodes[MODEL][rows], atol=1e-5)
-        position += 1
+    predictor = TreePredictor(fitted.model)
+    for position, record in enumerate(records_of(history)):
+        if position:
+            answer = predictor.predict(n_parameters=0)
+            classes = said.classes[MODEL][position - 1]
+            np.testing.assert_allclose(list(answer.classes.values()), classes, atol=1e-5)
+            rows = dataset.node_decision == position - 1
+            np.testing.assert_allclose(list(answer.touched.values()), said.nodes[MODEL][rows], atol=1e-5)
+        predictor.observe(record)
     assert position == 13
 
 

@@ -1,7 +1,8 @@
 """From mined histories to decisions: who took them, and what was known before them."""
 
-from experiments.prediction.dataset import build, touched_nodes
+from experiments.prediction.dataset import build
 from experiments.prediction.records import records_of, transitions
+from mile_rl.prediction.own_features import touched_nodes
 from mile_rl.prediction.state import HistoryState
 from traces.link import Seen, link
 from traces.schema import Component, History
