@@ -163,9 +163,8 @@ class _Session:
     def __init__(self, rng: np.random.Generator, model: CostModel, plan: Plan) -> None:
         self.rng, self.model = rng, model
         self.writer = Writer()
-        self.predictor = self.person = TreePredictor(_model(plan.foresees))
-        if plan.draws != plan.foresees:
-            self.person = TreePredictor(_model(plan.draws))
+        self.predictor = TreePredictor(_model(plan.foresees))
+        self.person = TreePredictor(_model(plan.draws), learns=False)
         self.boldness = rng.uniform(0.0, BOLDEST)
         self.versions: list[dict[str, Step]] = []
         self.texts: list[str] = []
@@ -231,8 +230,7 @@ class _Session:
         self.texts.append(record.version)
         self.rows.append(self._rows(steps))
         self.predictor.observe(record)
-        if self.person is not self.predictor:
-            self.person.observe(record)
+        self.person.observe(record)
         said = self.predictor.predict(n_parameters=0)
         rows = self.rows[-1]
         taken = {parent for step in steps.values() for parent, _ in step.parents}

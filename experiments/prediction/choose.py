@@ -2,14 +2,14 @@
 
     python -m experiments.prediction.choose TRACES_DIR...
 
-Quarter 0 of the groups stays unseen here. Prints a Markdown table: log-loss of the change class and of the nodes
-touched, per source, over folds of people.
+Quarter 0 of the groups stays unseen here. Prints two Markdown tables, change class and nodes touched: log-loss per
+source, over folds of people, and how far the chosen model lies below.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,60 +19,86 @@ from numpy.typing import NDArray
 from experiments.fit_prediction import FitArguments, read
 from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES
 from experiments.prediction.dataset import Dataset, build, fold_of, quarter, weights, with_classes
-from experiments.prediction.fit import CHOSEN, RIDGES
-from experiments.prediction.grow import TreeSettings, draw_line, fit_part
+from experiments.prediction.fit import CHOSEN, RIDGES, thinned
+from experiments.prediction.grow import Part, fit_part
+from experiments.prediction.personal import class_chances, node_chances
 from experiments.prediction.scores import binary_loss, bootstrap, class_loss
 from mile_rl.prediction.base import CLASSES
-from mile_rl.prediction.trees import softmax
+from mile_rl.prediction.trees import sigmoid, softmax
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Candidate = Callable[[Dataset, Mask, Floats], Floats]
+Forecasts = dict[str, Floats]
+Candidates = Callable[[Dataset, Mask, Floats], Forecasts]
+"""From (decisions or nodes, those to fit on, weights) to named forecasts of all."""
+
 FOLDS = 3
+CHOSEN_ONE = "both, and a line of the person's own"
 
 
-def parts(settings: TreeSettings, ridge: float | None = None) -> Candidate:
-    """Return the candidate that grows trees, with a logistic regression beside them where ``ridge`` is given."""
+def one_by_one(baselines: Mapping[str, Callable[[Dataset, Mask, Floats], Floats]]) -> Candidates:
+    """Return the candidates that are fitted each on its own."""
 
-    def forecast(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
-        fitted = fit_part(
-            dataset.rows[train],
-            dataset.y[train],
-            weight[train],
-            settings,
-            0,
-            ridge=ridge,
-            n_classes=len(CLASSES),
-        )
-        return fitted.chances(dataset.rows)
+    def forecasts(dataset: Dataset, train: Mask, weight: Floats) -> Forecasts:
+        return {name: baseline(dataset, train, weight) for name, baseline in baselines.items()}
 
-    return forecast
+    return forecasts
 
 
-def logistic(dataset: Dataset, train: Mask, weight: Floats) -> Floats:
-    """Return the forecast of the logistic regression alone."""
-    line = draw_line(
-        dataset.rows[train], dataset.y[train], weight[train], RIDGES["classes"], n_classes=len(CLASSES)
+def class_parts(dataset: Dataset, train: Mask, weight: Floats) -> Forecasts:
+    """Return what trees and a logistic regression say of the change class, alone and together."""
+    part = fit_part(
+        dataset.rows[train],
+        dataset.y[train],
+        weight[train],
+        CHOSEN["classes"],
+        0,
+        ridge=RIDGES["classes"],
+        n_classes=len(CLASSES),
     )
-    return softmax(line.raw(dataset.rows))
+    return {
+        **_apart(part, dataset.rows),
+        CHOSEN_ONE: class_chances(dataset, part.raw(dataset.rows)),
+    }
 
 
-def node_parts(settings: TreeSettings, classes: Floats, ridge: float | None = None) -> Candidate:
+def node_parts(classes: Floats) -> Candidates:
     """Return the same for the nodes, given out-of-fold chances of the classes."""
 
-    def forecast(dataset: Dataset, chosen: Mask, weight: Floats) -> Floats:
+    def forecasts(dataset: Dataset, train: Mask, weight: Floats) -> Forecasts:
         nodes = with_classes(dataset, classes)
-        fitted = fit_part(nodes[chosen], dataset.node_y[chosen], weight[chosen], settings, 0, ridge=ridge)
-        return fitted.chances(nodes)
+        drawn, share = thinned(dataset, 0)
+        own = train & drawn
+        part = fit_part(
+            nodes[own],
+            dataset.node_y[own],
+            (weight / share)[own],
+            CHOSEN["touched"],
+            0,
+            ridge=RIDGES["touched"],
+        )
+        return {
+            **_apart(part, nodes),
+            CHOSEN_ONE: node_chances(dataset, nodes, part.raw(nodes)[:, 0], part.ruler),
+        }
 
-    return forecast
+    return forecasts
 
 
-def across(dataset: Dataset, candidate: Candidate, seen: Mask, *, nodes: bool) -> Floats:
-    """Return the candidate's forecast of every decision (or node), from folds that did not see its group."""
+def _apart(part: Part, rows: Floats) -> Forecasts:
+    line = part.ruler.raw(rows)
+    return {
+        "logistic regression": softmax(line) if part.n_classes > 2 else sigmoid(line)[:, 0],
+        "boosted trees": replace(part, line=None).chances(rows),
+        "both together": part.chances(rows),
+    }
+
+
+def across(dataset: Dataset, candidates: Sequence[Candidates], seen: Mask, *, nodes: bool) -> Forecasts:
+    """Return the forecasts of every decision (or node), from folds that did not see its group."""
     folds = fold_of(dataset.group, FOLDS)
     sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
-    out: Floats | None = None
+    out: Forecasts = {}
     for fold in range(FOLDS):
         train = seen & (folds != fold)
         weight = np.ones(len(dataset.y))
@@ -81,19 +107,15 @@ def across(dataset: Dataset, candidate: Candidate, seen: Mask, *, nodes: bool) -
         if nodes:
             train, held = train[dataset.node_decision], held[dataset.node_decision]
             weight = (weight / np.maximum(sizes, 1))[dataset.node_decision]
-        part = candidate(dataset, train, weight)
-        out = np.zeros_like(part) if out is None else out
-        out[held] = part[held]
-    assert out is not None
+        for each in candidates:
+            for name, part in each(dataset, train, weight).items():
+                out.setdefault(name, np.zeros_like(part))[held] = part[held]
     return out
 
 
-def table(
-    dataset: Dataset, seen: Mask, candidates: dict[str, Candidate], reference: str, *, nodes: bool
-) -> list[str]:
-    """Return Markdown rows: per source the log-loss and the gain of the reference over each candidate."""
+def table(dataset: Dataset, seen: Mask, said: Forecasts, *, nodes: bool) -> list[str]:
+    """Return Markdown rows: per source the log-loss, and how far the chosen candidate lies below it."""
     rng = np.random.default_rng(0)
-    said = {name: across(dataset, candidate, seen, nodes=nodes) for name, candidate in candidates.items()}
     owner = dataset.node_decision if nodes else np.arange(len(dataset.y))
     y = dataset.node_y if nodes else dataset.y
     sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))
@@ -109,7 +131,7 @@ def table(
             per[seen & (dataset.source == source)] = weight
             row_weight = per[owner[own]] / (np.maximum(sizes, 1)[owner[own]] if nodes else 1)
             loss = loss_of(chances[own], y[own])
-            best = loss_of(said[reference][own], y[own])
+            best = loss_of(said[CHOSEN_ONE][own], y[own])
             gain = bootstrap(best, loss, group, row_weight, rng, 400)
             cells.append(
                 f"{np.average(loss, weights=row_weight):.3f} "
@@ -124,31 +146,14 @@ def main(argv: Sequence[str]) -> int:
     histories, _ = read(FitArguments(traces=tuple(Path(name) for name in argv)))
     dataset = build(histories)
     seen = (quarter(dataset.group) != 0) & (dataset.y >= 0)
-    chosen, ridge = CHOSEN["classes"], RIDGES["classes"]
-    classes: dict[str, Candidate] = {
-        **CLASS_BASELINES,
-        "logistic regression": logistic,
-        "boosted trees": parts(chosen),
-        "both together, as chosen": parts(chosen, ridge),
-        "both, half as many trees": parts(replace(chosen, rounds=chosen.rounds // 2), ridge),
-    }
-    sources = " | ".join(sorted(set(dataset.source.tolist())))
-    head = [f"| candidate | {sources} |", "|---" * (1 + sources.count("|") + 1) + "|"]
-    lines = ["change class", *head]
-    lines += table(dataset, seen, classes, "both together, as chosen", nodes=False)
-    chances = across(dataset, classes["both together, as chosen"], seen, nodes=False)
-    settings, ridge = CHOSEN["touched"], RIDGES["touched"]
-    nodes: dict[str, Candidate] = {
-        **NODE_BASELINES,
-        "boosted trees": node_parts(settings, chances),
-        "both together, as chosen": node_parts(settings, chances, ridge),
-        "both, half as many trees": node_parts(
-            replace(settings, rounds=settings.rounds // 2), chances, ridge
-        ),
-    }
-    lines += ["", "nodes touched", *head]
-    lines += table(dataset, seen, nodes, "both together, as chosen", nodes=True)
-    sys.stdout.write("\n".join(lines) + "\n")
+    sources = sorted(set(dataset.source.tolist()))
+    classes = across(dataset, [one_by_one(CLASS_BASELINES), class_parts], seen, nodes=False)
+    chances = classes[CHOSEN_ONE]
+    nodes = across(dataset, [one_by_one(NODE_BASELINES), node_parts(chances)], seen, nodes=True)
+    for title, said in (("change class", classes), ("nodes touched", nodes)):
+        lines = [f"| {title} | {' | '.join(sources)} |", "|---" * (1 + len(sources)) + "|"]
+        lines += table(dataset, seen, said, nodes=said is nodes)
+        sys.stdout.write("\n".join(lines) + "\n\n")
     return 0
 
 

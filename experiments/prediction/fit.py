@@ -189,18 +189,25 @@ def _model(
     )
 
 
+def thinned(dataset: Dataset, seed: int) -> tuple[Mask, Floats]:
+    """Return which nodes are drawn to be fitted on, and what share of its version's nodes that is about."""
+    sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))[dataset.node_decision]
+    share = MAX_NODE_ROWS / np.maximum(sizes, MAX_NODE_ROWS)
+    return np.random.default_rng(seed).random(len(sizes)) < share, share
+
+
 class _Nodes:
     """The rows of nodes that are fitted on, and their weights."""
 
     def __init__(
         self, dataset: Dataset, train: Mask, weight: Floats, classes: Floats, settings: FitSettings
     ) -> None:
+        drawn, share = thinned(dataset, settings.seed)
         sizes = np.bincount(dataset.node_decision, minlength=len(dataset.y))[dataset.node_decision]
         self.y, self.settings = dataset.node_y, settings
-        drawn = np.random.default_rng(settings.seed).random(len(sizes)) * np.maximum(sizes, MAX_NODE_ROWS)
-        self.train = train[dataset.node_decision] & (drawn < MAX_NODE_ROWS)
+        self.train = train[dataset.node_decision] & drawn
         self.rows = with_classes(dataset, classes)
-        self.weight = weight[dataset.node_decision] / np.minimum(sizes, MAX_NODE_ROWS)
+        self.weight = weight[dataset.node_decision] / (sizes * share)
 
     def fit(self, name: str, rows: Floats, chosen: Mask) -> Part:
         """Return the part called ``name``, fitted to the chosen rows."""

@@ -106,7 +106,7 @@ def drawn_walk(
     model: Model, first: PastIteration, kind: Granularity, group: str, rng: np.random.Generator
 ) -> Walk:
     """Return the walk of a history drawn from its first iteration."""
-    predictor = TreePredictor(model, granularity=kind)
+    predictor = TreePredictor(model, granularity=kind, learns=False)
     start = PastIteration(nodes=first.nodes, version=first.version)
     predictor.observe(start)
     records = [start]

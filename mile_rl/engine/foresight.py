@@ -17,7 +17,6 @@ from mile_rl.prediction.errors import PredictionError
 from mile_rl.prediction.live import past_nodes
 from mile_rl.prediction.memory import PersonMemory
 from mile_rl.prediction.model import TreePredictor
-from mile_rl.prediction.state import HistoryState
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.records import Iteration
 from mile_rl.workflows.edits import ChangeClass, Edit
@@ -238,11 +237,11 @@ def _remember(catalog: Catalog, workflow: str, memory: PersonMemory) -> int:
     for other, count in _latest_of_others(catalog, workflow).items():
         if nodes >= MOST_NODES // OTHERS_SHARE:
             break
-        state = HistoryState("run", memory)
+        predictor = TreePredictor(memory=memory)
         for record in past(catalog, other, limit=count, share=OTHERS_SHARE)[1]:
             nodes += len(record.nodes)
             if len(record.nodes) <= LARGEST:
-                state.observe(record)
+                predictor.observe(record)
                 read += 1
     return read
 

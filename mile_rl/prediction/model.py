@@ -282,6 +282,8 @@ class TreePredictor:
         granularity: what one iteration of the history is.
         memory: what is known of the person from their other histories; observed iterations are added to it.
         state: a state to go on from; a fresh one where None.
+        learns: whether observed iterations shift the person's own lines. Whoever is drawn from the model has none:
+            what it draws itself must not teach it what people are like.
     """
 
     def __init__(
@@ -291,13 +293,16 @@ class TreePredictor:
         granularity: Granularity = "run",
         memory: PersonMemory | None = None,
         state: HistoryState | None = None,
+        learns: bool = True,
     ) -> None:
         self.model = model if model is not None else shipped()
         self.state = state if state is not None else HistoryState(granularity, memory)
+        self.learns = learns
 
     def observe(self, record: PastIteration) -> None:
         """Take in the history's next iteration."""
-        self.model.learn(self.state, record)
+        if self.learns:
+            self.model.learn(self.state, record)
         self.state.observe(record)
 
     def predict(self, *, n_parameters: int = 3, n_values: int = 3) -> Prediction:
@@ -343,7 +348,7 @@ class TreePredictor:
     def fork(self) -> TreePredictor:
         """Return a predictor that can go its own way from here, without teaching this one anything."""
         state = self.state.fork(self.state.memory.fork())
-        return TreePredictor(self.model, state=state)
+        return TreePredictor(self.model, state=state, learns=self.learns)
 
     def _observed(self) -> HistoryState:
         if not self.state.iterations:

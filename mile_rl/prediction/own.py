@@ -20,6 +20,9 @@ Flags = NDArray[np.bool_]
 DRIFT = 0.02
 """People change: before each update the slopes grow as much more uncertain as this part of the variance at first."""
 
+JITTER = 1e-9
+"""Added to an information matrix, that rounding may not make it indefinite."""
+
 LEAST_DOUBT = 1e-3
 """An answer held certain still teaches so much."""
 
@@ -82,7 +85,8 @@ class OwnLine:
             root: rows whose products sum up to the information, ``root.T @ root``.
         """
         if len(root) > len(gradient):
-            root = np.linalg.qr(root).R
+            summed = root.T @ root + JITTER * np.eye(len(gradient))
+            root = np.asarray(np.linalg.cholesky(summed).T, dtype=np.float64)
         wide = self.covariance + DRIFT * np.diag(self.first)
         reached = wide @ root.T
         narrow = wide - reached @ np.linalg.solve(np.eye(len(root)) + root @ reached, reached.T)

@@ -47,7 +47,7 @@ def test_more_answers_than_features_teach_the_same_as_their_sum(rng):
     line = OwnLine.unknown(np.full(3, 0.1)).answered(features, scores, hit)
     chances = sigmoid(scores)
     information = 50**-0.5 * (features * (chances * (1 - chances))[:, None]).T @ features
-    np.testing.assert_allclose(line.covariance, np.linalg.inv(np.eye(3) / 0.102 + information), atol=1e-12)
+    np.testing.assert_allclose(line.covariance, np.linalg.inv(np.eye(3) / 0.102 + information), atol=1e-8)
 
 
 def test_a_class_that_occurs_becomes_likelier(rng):
@@ -71,6 +71,14 @@ def test_what_a_loop_launched_teaches_nothing_of_the_person():
     assert not memory.own
     predictor.observe(tuned(2.0, 3.0))
     assert set(memory.own) == {"classes", "touched"}
+
+
+def test_who_is_drawn_has_no_line_of_their_own():
+    memory = PersonMemory()
+    predictor = TreePredictor(memory=memory, learns=False).fork()
+    predictor.observe(first(1.0))
+    predictor.observe(tuned(1.0, 2.0))
+    assert not predictor.state.memory.own
 
 
 def test_a_forked_memory_learns_on_its_own():
