@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from made_people import made_history
 
-from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES, SLOW_BASELINES
+from experiments.prediction.baselines import CLASS_BASELINES, NODE_BASELINES, SLOW_BASELINES, marginal
+from experiments.prediction.choose import across, one_by_one
 from experiments.prediction.dataset import build, fold_of, quarter, weights
 from experiments.prediction.evaluate import MODEL, forecast, report
 from experiments.prediction.fit import FitSettings, common_values, fit
@@ -106,6 +107,18 @@ def test_a_group_lies_in_one_quarter_and_one_fold(dataset):
         own = dataset.group == group
         assert len(set(quarter(dataset.group[own]).tolist())) == 1
         assert len(set(fold_of(dataset.group[own], 3).tolist())) == 1
+
+
+def test_kinds_of_models_are_compared_on_groups_that_they_did_not_see(dataset):
+    seen = (quarter(dataset.group) != 0) & (dataset.y >= 0)
+
+    def fitted_on_the_group(dataset, train, weight):
+        return {"seen": np.isin(dataset.group, dataset.group[train]).astype(float)}
+
+    said = across(dataset, [fitted_on_the_group, one_by_one({"marginal": marginal})], seen, nodes=False)
+    assert list(said) == ["seen", "marginal"]
+    assert not said["seen"].any()
+    np.testing.assert_allclose(said["marginal"].sum(axis=1), 1)
 
 
 def test_weights_make_groups_equal_or_iterations_equal():
