@@ -4,8 +4,8 @@
 
 Every policy plays the same sessions under the same budgets, disks and luck, with the production guard before it.
 Ratios are of mean waiting relative to keeping nothing, pooled over budgets up to 50 %, with paired bootstrap
-intervals over groups of sessions; beside them stand those of mean seconds, in which long sessions decide. Banks are made by ``python -m envs make`` and ``python -m envs replay``; a bank
-that was trained or tuned on proves nothing.
+intervals over groups of sessions; beside them stand those of mean seconds, in which long sessions decide. Banks are
+made by ``python -m envs make`` and ``python -m envs replay``; a bank that was trained or tuned on proves nothing.
 """
 
 from __future__ import annotations
