@@ -104,21 +104,25 @@ def _values(title: str, own: Mapping[str, Any]) -> list[str]:
     return [*lines, ""]
 
 
+def _distance(own: Mapping[str, Any]) -> str:
+    people = own["between_people"]
+    return (
+        f"{own['distance']:.2f}, p {own['p']:.3f}, by groups {own['p_by_groups']:.3f}; "
+        f"two samples of people {people['median']:.2f}, up to {people['high']:.2f}"
+    )
+
+
 def _others(report: Mapping[str, Any]) -> list[str]:
     lines = ["### Drawn histories beside the real ones whose first version they start from", ""]
     lines += ["| | " + " | ".join(report["generated"]) + " |", "|---" * (len(report["generated"]) + 1) + "|"]
     for name in ("length", "share_return", "reuse"):
         cells = [
-            f"{own[name]['real']:.3f} / {own[name]['drawn']:.3f} "
-            f"(KS {own[name]['distance']:.2f}, p {own[name]['p']:.3f})"
+            f"{own[name]['real']:.3f} / {own[name]['drawn']:.3f} (KS {_distance(own[name])})"
             for own in report["generated"].values()
         ]
         word = "log(1 + length)" if name == "length" else name.replace("_", " ")
         lines.append(f"| mean {word}, real / drawn | " + " | ".join(cells) + " |")
-    cells = [
-        f"{own['stage_transitions']['distance']:.2f} (p {own['stage_transitions']['p']:.3f})"
-        for own in report["generated"].values()
-    ]
+    cells = [_distance(own["stage_transitions"]) for own in report["generated"].values()]
     lines.append("| stage transitions, total variation | " + " | ".join(cells) + " |")
     cells = [f"{own['classifier_auc']:.3f}" for own in report["generated"].values()]
     lines.append("| AUC of a classifier that tells them apart | " + " | ".join(cells) + " |")

@@ -1,18 +1,19 @@
-"""Do drawn histories look like real ones? Two-sample tests and a classifier that tries to tell them apart."""
+"""Histories drawn from the first versions of real ones, and both boiled down to what can be compared."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from experiments.prediction.records import granularity, records_of
 from mile_rl.prediction.base import CLASS_INDEX, CLASSES, Granularity, PastIteration, PastNode
+from mile_rl.prediction.differences import differences
 from mile_rl.prediction.model import Model, TreePredictor
+from mile_rl.workflows.edits import change_class
 from traces.schema import History
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,6 @@ SUMMARY = (
     "touched",
     "nodes_last",
 )
-STAGE_OF = {"M": 1, "H": 1, "P": 0, "R": 0, "C": 3, "E": 2, "N": 4, "B": 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,9 +97,26 @@ def real_walks(histories: Sequence[History]) -> list[tuple[Walk, PastIteration, 
     for history in histories:
         kind = granularity(history.source)
         records = records_of(history)
-        own = [records[0], *(record for record in records[1:] if not record.looped)]
+        own = by_hand(records) if kind == "run" else [record for record in records if not record.looped]
         out.append((walk_of(history.group, own), records[0], kind))
     return out
+
+
+def by_hand(records: Sequence[PastIteration]) -> list[PastIteration]:
+    """Return a history of runs as it would be without those that loops launched.
+
+    What is left was edited from what is left before it, and goes back only to what is left: who starts the same loop
+    again returns to where its first run stood, past all others, but without the loop nothing was edited in between.
+    """
+    kept = [records[0]]
+    for before, record in itertools.pairwise(records):
+        if record.looped:
+            continue
+        edits = record.edits if before is kept[-1] else tuple(differences(kept[-1].nodes, record.nodes))
+        back = next((n for n, each in enumerate(reversed(kept)) if each.version == record.version), 0)
+        change = change_class(edits, returned=back > 0)
+        kept.append(replace(record, edits=edits, change=change, returns_to=back or None))
+    return kept
 
 
 def drawn_walk(
@@ -133,75 +150,3 @@ def walks(
         (history.source, walk, drawn_walk(model, first, kind, walk.group, rng))
         for history, (walk, first, kind) in zip(histories, real_walks(histories))
     ]
-
-
-def compare(pairs: Sequence[tuple[str, Walk, Walk]], seed: int) -> dict[str, Any]:
-    """Return, per source, how drawn histories differ from the real ones whose first version they start from.
-
-    Args:
-        pairs: what :func:`walks` returned, of all models.
-        seed: of the classifier's trees.
-    """
-    out: dict[str, Any] = {}
-    for source in sorted({name for name, _, _ in pairs}):
-        real = [walk for name, walk, _ in pairs if name == source]
-        drawn = [walk for name, _, walk in pairs if name == source]
-        out[source] = {
-            "histories": len(real),
-            **_tests(real, drawn),
-            "classifier_auc": _auc(real, drawn, seed),
-        }
-    return out
-
-
-def _tests(real: Sequence[Walk], drawn: Sequence[Walk]) -> dict[str, Any]:
-    from scipy.stats import chi2_contingency, ks_2samp
-
-    out: dict[str, Any] = {}
-    left = np.stack([walk.summary() for walk in real])
-    right = np.stack([walk.summary() for walk in drawn])
-    for name in ("length", "share_return", "reuse"):
-        column = SUMMARY.index(name)
-        test = ks_2samp(left[:, column], right[:, column])
-        out[name] = {
-            "real": float(left[:, column].mean()),
-            "drawn": float(right[:, column].mean()),
-            "distance": float(test.statistic),
-            "p": float(test.pvalue),
-        }
-    tables = [_stage_transitions(walks) for walks in (real, drawn)]
-    shares = [table / max(table.sum(), 1) for table in tables]
-    counts = np.stack([table.ravel() for table in tables])
-    kept = counts[:, counts.sum(axis=0) > 4]
-    out["stage_transitions"] = {
-        "distance": float(np.abs(shares[0] - shares[1]).sum() / 2),
-        "p": float(chi2_contingency(kept + 0.5).pvalue),
-    }
-    return out
-
-
-def _stage_transitions(walks: Sequence[Walk]) -> Floats:
-    """Return how often a stage followed a stage; a history counts as one, however long it is."""
-    counts = np.zeros((5, 5))
-    for walk in walks:
-        stages = [STAGE_OF[CLASSES[change].value] for change in walk.changes]
-        for before, after in itertools.pairwise(stages):
-            counts[before, after] += 1 / (len(stages) - 1)
-    return counts
-
-
-def _auc(real: Sequence[Walk], drawn: Sequence[Walk], seed: int) -> float:
-    """Return the area under the curve of a forest that tells drawn from real, on people it did not see."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.metrics import roc_auc_score
-    from sklearn.model_selection import GroupKFold
-
-    rows = np.stack([walk.summary() for walk in (*real, *drawn)])
-    y = np.array([0] * len(real) + [1] * len(drawn))
-    groups = np.array([walk.group for walk in (*real, *drawn)])
-    chances = np.zeros(len(y))
-    folds = GroupKFold(min(5, len(set(groups.tolist()))))
-    for inside, outside in folds.split(rows, y, groups):
-        forest = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed)
-        chances[outside] = forest.fit(rows[inside], y[inside]).predict_proba(rows[outside])[:, 1]
-    return float(roc_auc_score(y, chances))

@@ -24,7 +24,8 @@ from experiments.prediction.evaluate import (
     stop_report,
 )
 from experiments.prediction.fit import FitSettings, fit
-from experiments.prediction.generated import Walk, compare, walks
+from experiments.prediction.generated import Walk, walks
+from experiments.prediction.two_sample import compare
 from experiments.prediction.value_scores import ValueHits, value_hits, values_report
 from mile_rl.prediction.model import Model
 from traces.schema import History
