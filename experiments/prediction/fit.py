@@ -23,6 +23,7 @@ from experiments.prediction.grow import (
 from experiments.prediction.personal import class_chances, node_chances
 from mile_rl.prediction.base import CLASSES
 from mile_rl.prediction.features import alone
+from mile_rl.prediction.leanings import Leanings
 from mile_rl.prediction.memory import ValueKey, value_key
 from mile_rl.prediction.model import Model
 from mile_rl.prediction.sample import Tables
@@ -385,6 +386,7 @@ def _tables(dataset: Dataset, train: Mask, weight: Floats) -> Tables:
             for key, row in kinds.items()
         },
         gaps_s={"run": _gaps(dataset, train & dataset.run), "commit": _gaps(dataset, train & ~dataset.run)},
+        leanings={"run": Leanings(), "commit": Leanings()},
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from experiments.prediction.dataset import QUARTERS, Dataset, build, quarter
 from experiments.prediction.fit import FitSettings, fit
+from experiments.prediction.leanings import corrected
 from traces.schema import History
 
 LOG = logging.getLogger(__name__)
@@ -50,6 +51,9 @@ class HeldOut:
         LOG.info("fit %s", name)
         seen = np.isin(quarter(self._dataset.group), quarters)
         model = fit(self._dataset, seen, self.settings, {"quarters": list(quarters)}).model
+        groups = quarter(history.group for history in self.histories)
+        own = [history for history, number in zip(self.histories, groups) if number in quarters]
+        model = corrected(model, own, self.settings.seed)
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(model.to_json(), separators=(",", ":")) + "\n", encoding="utf-8")
         return path

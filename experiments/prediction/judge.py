@@ -25,6 +25,7 @@ from experiments.prediction.evaluate import (
 )
 from experiments.prediction.fit import FitSettings, fit
 from experiments.prediction.generated import Walk, walks
+from experiments.prediction.leanings import corrected
 from experiments.prediction.two_sample import compare
 from experiments.prediction.value_scores import ValueHits, value_hits, values_report
 from mile_rl.prediction.model import Model
@@ -95,7 +96,9 @@ def _fit_everybody() -> Model:
     (material,) = _MATERIAL
     LOG.info("fit on everybody")
     everybody = np.ones(len(material.dataset.y), dtype=bool)
-    return fit(material.dataset, everybody, material.settings, material.facts).model
+    model = fit(material.dataset, everybody, material.settings, material.facts).model
+    LOG.info("correct what is drawn")
+    return corrected(model, material.histories, material.settings.seed)
 
 
 def _judge_quarter(number: int) -> Judged:
@@ -105,17 +108,16 @@ def _judge_quarter(number: int) -> Judged:
     LOG.info("fit without quarter %d", number)
     fitted = fit(dataset, ~held_out, settings, {"without_quarter": number})
     said = forecast(dataset, ~held_out, fitted, settings.weight_power)
-    unseen = [
-        history
-        for history in material.histories
-        if not history.synthetic and quarter([history.group])[0] == number
-    ]
+    real = [history for history in material.histories if not history.synthetic]
+    apart = quarter(history.group for history in real) == number
+    seen, unseen = ([history for history, own in zip(real, mask) if own] for mask in (~apart, apart))
     LOG.info("draw histories like those of quarter %d", number)
+    model = corrected(fitted.model, seen, settings.seed)
     return Judged(
         number=number,
         forecasts=said,
         hits=value_hits(dataset, held_out, fitted),
-        pairs=walks(fitted.model, unseen, np.random.default_rng([settings.seed, number])),
+        pairs=walks(model, unseen, np.random.default_rng([settings.seed, number])),
         ends=fitted.parts["stop"].chances(dataset.rows),
         moved=fitted.moves(dataset, said.classes[MODEL], said.nodes[MODEL]),
     )

@@ -48,7 +48,7 @@ from mile_rl.prediction.trees import Forest, sigmoid, softmax
 from mile_rl.prediction.values import VALUE_NAMES, Found, candidates, rows
 from mile_rl.workflows.edits import Scalar
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the meaning of the parameter file changes."""
 
 SHAPES: Mapping[str, tuple[str, ...]] = {

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mile_rl.prediction.base import CLASSES, PastIteration, PastNode
 from mile_rl.prediction.differences import differences, edit_of
+from mile_rl.prediction.leanings import Leanings
 from mile_rl.prediction.node_features import NODE_NAMES, node_rows
 from mile_rl.prediction.proposals import is_number, like
 from mile_rl.prediction.trees import sigmoid
@@ -63,15 +64,22 @@ class Tables:
         adds: "granularity class stage" -> how likely 0, 1, 2, … nodes of that stage are added.
         kinds: "granularity class stage" -> edit kind -> how likely a touched node is edited in that way.
         gaps_s: granularity -> equally likely gaps between two iterations, in seconds.
+        leanings: granularity -> corrections of what is drawn.
     """
 
     adds: Mapping[str, tuple[float, ...]]
     kinds: Mapping[str, Mapping[str, float]]
     gaps_s: Mapping[str, tuple[float, ...]]
+    leanings: Mapping[str, Leanings]
 
     def to_json(self) -> dict[str, Any]:
         """Return the tables as a JSON object."""
-        return {"adds": dict(self.adds), "kinds": dict(self.kinds), "gaps_s": dict(self.gaps_s)}
+        return {
+            "adds": dict(self.adds),
+            "kinds": dict(self.kinds),
+            "gaps_s": dict(self.gaps_s),
+            "leanings": {key: own.to_json() for key, own in self.leanings.items()},
+        }
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
@@ -80,6 +88,7 @@ class Tables:
             adds={key: tuple(shares) for key, shares in record["adds"].items()},
             kinds=record["kinds"],
             gaps_s={key: tuple(gaps) for key, gaps in record["gaps_s"].items()},
+            leanings={key: Leanings.from_json(own) for key, own in record["leanings"].items()},
         )
 
 
@@ -91,11 +100,12 @@ def draw(model: Model, state: HistoryState, rng: np.random.Generator) -> PastIte
         state: the history so far; it is not changed.
         rng: where chance comes from.
     """
-    if rng.random() < model.stop(state):
+    leanings = model.tables.leanings[state.granularity]
+    if rng.random() < leanings.end(model.stop(state), state.hand):
         return None
     classes = model.classes(state)
     returns = model.returns(state, 1.0)
-    chances = _possible(state, classes, bool(returns))
+    chances = _possible(state, leanings.of_classes(classes), bool(returns))
     change = CLASSES[rng.choice(len(CLASSES), p=chances)]
     gap_s = float(rng.choice(model.tables.gaps_s[state.granularity]))
     if change is ChangeClass.NOTHING:

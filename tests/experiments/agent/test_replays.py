@@ -72,7 +72,12 @@ def test_a_fit_never_sees_the_quarter_that_it_foresees(tmp_path, monkeypatch):
         return Fitted(model=shipped(), parts={})
 
     monkeypatch.setattr(replays, "Traces", lambda folder: histories)
+    def corrected(model, histories, seed):
+        assert {each.group for each in histories} in seen.values()
+        return model
+
     monkeypatch.setattr(held_out, "fit", spy)
+    monkeypatch.setattr(held_out, "corrected", corrected)
     banks = run(ReplayArguments(traces=(tmp_path,), folder=tmp_path, sources=("dvc",)))
     assert {script.group for script in banks["dvc"]} <= {each.group for each in histories}
     for number, groups in seen.items():
