@@ -20,6 +20,7 @@ from envs.workload.recipes import FAMILIES, Recipe
 from envs.workload.step import Made, Step, evaluate
 from envs.writing import NodeRow, Writer
 from mile_rl.prediction.base import PastIteration
+from mile_rl.prediction.leanings import Leanings
 from mile_rl.prediction.model import Model, TreePredictor
 from mile_rl.workflows.edits import ChangeClass, Edit, change_class
 
@@ -276,7 +277,9 @@ class _Session:
 
 @lru_cache(maxsize=4)
 def _model(path: Path | None) -> Model:
-    return read_model(path)
+    """Return a model that draws as it foresees: sessions have corrections of their own."""
+    model = read_model(path)
+    return replace(model, tables=replace(model.tables, leanings={"run": Leanings(), "commit": Leanings()}))
 
 
 @lru_cache(maxsize=1)

@@ -119,3 +119,12 @@ def test_a_person_may_be_drawn_by_another_model_than_the_one_that_foresees_them(
     assert found.stop.min() > 0.9 > scripts[7].stop.min()
     with pytest.raises(EnvironmentFailed, match="no prediction model"):
         simulate(Plan(seed=1, draws=tmp_path / "none.json"), 7)
+
+
+def test_the_corrections_of_drawn_histories_are_none_of_sessions(scripts, tmp_path):
+    record = shipped().to_json()
+    for own in record["tables"]["leanings"].values():
+        own["classes"] = [0.0, 0.0, 0.0, 0.0, 9.0, 0.0, 0.0, 0.0]
+    leaning = tmp_path / "leaning.json"
+    leaning.write_text(json.dumps(record))
+    assert simulate(Plan(seed=1, draws=leaning, foresees=leaning), 7).equals(scripts[7])
