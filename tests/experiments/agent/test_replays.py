@@ -72,6 +72,7 @@ def test_a_fit_never_sees_the_quarter_that_it_foresees(tmp_path, monkeypatch):
         return Fitted(model=shipped(), parts={})
 
     monkeypatch.setattr(replays, "Traces", lambda folder: histories)
+
     def corrected(model, histories, seed):
         assert {each.group for each in histories} in seen.values()
         return model
