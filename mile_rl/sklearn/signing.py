@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from mile_rl.errors import MileError
 from mile_rl.workflows.digest import combine, digest
-from mile_rl.workflows.encode import SCALARS, Encoder
+from mile_rl.workflows.encode import Encoder
 from mile_rl.workflows.packages import Versions, origin_of_name
 from mile_rl.workflows.reach import Reach
+from mile_rl.workflows.scalars import SCALARS
 from mile_rl.workflows.sign import PYTHON
 
 OURS = "_mile_shared"

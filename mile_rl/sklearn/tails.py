@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from mile_rl.sklearn.contents import private
 from mile_rl.sklearn.rebind import rebound
-from mile_rl.workflows.encode import SCALARS
+from mile_rl.workflows.scalars import SCALARS
 
 
 class Tail(NamedTuple):

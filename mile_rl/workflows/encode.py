@@ -1,39 +1,30 @@
-"""The canonical bytes of values, type by type."""
+"""The canonical bytes of values: whatever holds others, with what is shared, goes round in circles, or is long.
+
+Values without parts are the business of ``scalars``, code and objects that of ``encode_objects``, arrays and
+frames that of ``encode_arrays``.
+"""
 
 from __future__ import annotations
 
-import copyreg
-import enum
-import functools
 import operator
 import struct
-import sys
-import types
 from collections.abc import Callable
 from hashlib import blake2b
-from pathlib import PurePath
 from typing import Any, NoReturn
 
-from mile_rl.errors import MileError, UnhashableValue
+from mile_rl.errors import UnhashableValue
+from mile_rl.workflows import encode_objects
 from mile_rl.workflows.dag import Output
 from mile_rl.workflows.digest import bulk, digest_file
 from mile_rl.workflows.file import File
 from mile_rl.workflows.packages import canonical_name
-
-_COLLAPSE_BYTES = 4096
-"""A longer encoding of a compound value is replaced by its digest, and remembered, so that a structure with
-shared parts takes time by its own size and not by that of its unfolding."""
+from mile_rl.workflows.scalars import LONG_BYTES, scalar_writer
 
 _BULK_BYTES = 256
 _MANY = 32
 """From how many items a list of floats, integers or texts is packed in one go."""
 
-_NAN = struct.pack("<d", float("nan"))
 _FAR = 1 << 60
-
-_LIBRARIES = frozenset(("numpy", "pandas", "polars", "scipy"))
-
-CODE_TYPES = (types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type)
 
 
 class Encoder:
@@ -73,7 +64,6 @@ class Encoder:
         self._index: dict[int, int] = {}
         self._stack: dict[int, int] = {}
         self._memo: dict[int, tuple[object, bytes]] = {}
-        # Reductions make short-lived objects; while ids are remembered, nothing may take their place.
         self._alive: list[object] = []
         self._lowest = _FAR
         self._bulk_bytes = 0
@@ -84,7 +74,7 @@ class Encoder:
         Raises:
             UnhashableValue: the value, or something in it, cannot be digested.
         """
-        scalar = SCALARS.get(type(value))
+        scalar = scalar_writer(type(value))
         if scalar is not None:
             scalar(self.out, value)
             return
@@ -123,11 +113,20 @@ class Encoder:
         if len(values) >= _MANY and self._packed(values):
             return
         for value in values:
-            scalar = SCALARS.get(type(value))
+            scalar = scalar_writer(type(value))
             if scalar is not None:
                 scalar(self.out, value)
             else:
                 self._compound(value)
+
+    def mapping(self, value: dict[Any, Any]) -> None:
+        """Append the keys and the values of a dict, in its order."""
+        self.items(b"{", list(value))
+        self.items(b":", list(value.values()))
+
+    def hold(self, value: object) -> None:
+        """Keep a short-lived object alive: while ids are remembered, nothing may take its place."""
+        self._alive.append(value)
 
     def _packed(self, values: Any) -> bool:
         """Write items of one plain type in one go, where they are."""
@@ -164,6 +163,11 @@ class Encoder:
         raise UnhashableValue(self._where, name, remedy)
 
     def _compound(self, value: Any) -> None:
+        """Append a value that may have parts, once and for all.
+
+        A long encoding is replaced by its digest, and remembered, so that a structure with shared parts takes
+        time by its own size and not by that of its unfolding.
+        """
         key = id(value)
         depth = self._stack.get(key)
         if depth is not None:
@@ -178,18 +182,18 @@ class Encoder:
         here = self._stack[key] = len(self._stack)
         self._lowest = _FAR
         try:
-            writer = _COMPOUNDS.get(type(value))
+            writer = _WRITERS.get(type(value))
             if writer is not None:
                 writer(self, value)
             else:
-                self._other(value)
+                encode_objects.write(self, value)
         finally:
             del self._stack[key]
-        long = len(self.out) - start > _COLLAPSE_BYTES
+        long = len(self.out) - start > LONG_BYTES
         if long:
             self.out[start:] = b"#" + blake2b(self.out[start:], digest_size=16).digest()
         alone = self._lowest >= here
-        if alone and (long or self._bulk_bytes - bulk_before > _COLLAPSE_BYTES):
+        if alone and (long or self._bulk_bytes - bulk_before > LONG_BYTES):
             self._memo[key] = (value, bytes(self.out[start:]))
         self._lowest = lowest_before if alone else min(lowest_before, self._lowest)
 
@@ -198,10 +202,6 @@ class Encoder:
 
     def _tuple(self, value: tuple[Any, ...]) -> None:
         self.items(b"(", value)
-
-    def _dict(self, value: dict[Any, Any]) -> None:
-        self.items(b"{", list(value))
-        self.items(b":", list(value.values()))
 
     def _set(self, value: set[Any] | frozenset[Any]) -> None:
         self.out += b"S" if type(value) is set else b"Z"
@@ -226,7 +226,7 @@ class Encoder:
             self.out += b"L"
             self.leaves.append(value)
         else:
-            self._other(value)
+            encode_objects.write(self, value)
 
     def _file(self, value: File) -> None:
         self.out += b"F"
@@ -236,241 +236,20 @@ class Encoder:
             self.text(value.name)
             self.out += self._file_digest(value.path)
 
-    def _code(self, value: Any) -> None:
-        self.ref(value)
-
-    def _method(self, value: types.MethodType) -> None:
-        if _is_global_generator(value.__self__):
-            self.out += b"r"
-            self.text(value.__name__)
-            return
-        self.out += b"m"
-        self.write(value.__func__)
-        self.write(value.__self__)
-
-    def _builtin(self, value: types.BuiltinFunctionType) -> None:
-        if value.__self__ is None or isinstance(value.__self__, types.ModuleType):
-            self.ref(value)
-            return
-        if _is_global_generator(value.__self__):
-            self.out += b"r"
-            self.text(value.__name__)
-            return
-        self.out += b"b"
-        self.text(value.__name__)
-        self.write(value.__self__)
-
-    def _property(self, value: property) -> None:
-        self.items(b"p", (value.fget, value.fset, value.fdel))
-
-    def _wrapped_method(self, value: staticmethod[Any, Any] | classmethod[Any, Any, Any]) -> None:
-        self.out += b"w" if isinstance(value, staticmethod) else b"c"
-        self.write(value.__func__)
-
-    def _cached_property(self, value: functools.cached_property[Any]) -> None:
-        # Up to Python 3.11 it holds a lock, which says nothing about results.
-        self.out += b"h"
-        self.write(value.func)
-
-    def _proxy(self, value: types.MappingProxyType[Any, Any]) -> None:
-        self.out += b"x"
-        self._dict(dict(value))
-
-    def _other(self, value: Any) -> None:
-        kind = type(value)
-        if isinstance(value, type):
-            self.ref(value)
-        elif isinstance(value, enum.Enum):
-            self.out += b"e"
-            self.ref(kind)
-            self.write(value._value_)
-            self.write(getattr(value, "_name_", None))
-        elif type(value).__module__ == "logging" and hasattr(value, "getChild"):
-            # Its level and handlers do not count; its name is often that of the module.
-            self.out += b"o"
-            self.text(canonical_name(value.name))
-        elif isinstance(value, PurePath):
-            self.out += b"P"
-            self.ref(kind)
-            self.text(str(value))
-        elif is_wrapper(value):
-            self.ref(value)
-        elif not self._by_library(value):
-            if hasattr(kind, "__next__") or hasattr(kind, "__anext__"):
-                self.refuse(
-                    value,
-                    "what it yields can be read only once; pass a list or an array, or a path and open it inside the "
-                    "operator.",
-                )
-            self._reduced(value)
-
-    def _by_library(self, value: Any) -> bool:
-        for base in type(value).__mro__:
-            if base.__module__.partition(".")[0] in _LIBRARIES:
-                from mile_rl.workflows import encode_arrays
-
-                return encode_arrays.write(self, value)
-        return False
-
-    def _reduced(self, value: Any) -> None:
-        """Write an object as what pickle would make it from: its class, arguments and state."""
-        reducer = copyreg.dispatch_table.get(type(value))
-        try:
-            reduced = reducer(value) if reducer is not None else value.__reduce_ex__(4)
-        except MileError:
-            raise
-        except Exception:
-            self.refuse(value)
-        if isinstance(reduced, str):
-            self.out += b"G"
-            self.ref(type(value))
-            module = getattr(value, "__module__", None) or ""
-            self.text(canonical_name(str(module)))
-            self.text(reduced)
-            if module in sys.modules:
-                # Whose version counts, or, where it is the person's own, which counts with its content.
-                self.ref(sys.modules[module])
-            return
-        self._alive.append(reduced)
-        function, args, state, listed, mapped = (*reduced, None, None, None)[:5]
-        self.out += b"R"
-        self.write(function)
-        self.items(b"(", args)
-        self._state(state, type(value))
-        self.items(b"l", list(listed) if listed is not None else ())
-        self._pairs(list(mapped) if mapped is not None else ())
-
-    def _pairs(self, pairs: Any) -> None:
-        self.items(b"k", [key for key, _ in pairs])
-        self.items(b"v", [value for _, value in pairs])
-
-    def _state(self, state: Any, kind: type) -> None:
-        """Write what an object remembers.
-
-        Neither the order in which its attributes were set counts, nor what ``functools.cached_property`` keeps.
-        """
-        if (
-            type(state) is tuple
-            and len(state) == 2
-            and all(part is None or type(part) is dict for part in state)
-        ):
-            self.out += b"2"
-            for part in state:
-                self._state(part, kind)
-        elif type(state) is dict and all(type(key) is str for key in state):
-            self.out += b"s"
-            self._pairs([(key, state[key]) for key in sorted(state) if not _is_cache(kind, key)])
-        else:
-            self.out += b"."
-            self.write(state)
-
-
-def _is_cache(kind: type, name: str) -> bool:
-    for base in kind.__mro__:
-        if name in vars(base):
-            return isinstance(vars(base)[name], functools.cached_property)
-    return False
-
-
-def is_wrapper(value: Any) -> bool:
-    """Tell whether a value wraps a function (``functools.lru_cache``, numba, …) and is no plain function."""
-    if isinstance(value, type) or not callable(value):
-        return False
-    kind = type(value)
-    if kind.__module__.startswith("mile_rl.") and hasattr(value, "function"):
-        return True
-    installed = kind.__module__.partition(".")[0]
-    return installed in ("functools", "numba") and (
-        hasattr(value, "__wrapped__") or hasattr(value, "py_func")
-    )
-
-
-def _is_global_generator(value: Any) -> bool:
-    """Tell whether a value is the generator behind ``random`` or ``numpy.random``: runs seed those."""
-    plain, numpy = sys.modules.get("random"), sys.modules.get("numpy.random.mtrand")
-    return (plain is not None and value is getattr(plain, "_inst", plain)) or (
-        numpy is not None and value is getattr(numpy, "_rand", numpy)
-    )
-
 
 def _address(code: Any) -> str:
     name = getattr(code, "__qualname__", getattr(code, "__name__", type(code).__qualname__))
     return f"{canonical_name(str(getattr(code, '__module__', '')))}:{name}"
 
 
-def _integer(out: bytearray, value: int) -> None:
-    data = value.to_bytes((value.bit_length() + 8) // 8, "little", signed=True)
-    out += b"i" + len(data).to_bytes(8, "little")
-    out += data
-
-
-def _float(out: bytearray, value: float) -> None:
-    out += b"f"
-    out += struct.pack("<d", value) if value == value else _NAN
-
-
-def _complex(out: bytearray, value: complex) -> None:
-    out += b"j"
-    for part in (value.real, value.imag):
-        out += struct.pack("<d", part) if part == part else _NAN
-
-
-def _string(out: bytearray, value: str) -> None:
-    data = value.encode("utf-8", "surrogatepass")
-    out += b"s" + len(data).to_bytes(8, "little")
-    out += data if len(data) <= _COLLAPSE_BYTES else bulk(data)
-
-
-def _bytes(out: bytearray, value: bytes) -> None:
-    out += b"y" + len(value).to_bytes(8, "little")
-    out += value if len(value) <= _COLLAPSE_BYTES else bulk(value)
-
-
-def _bytearray(out: bytearray, value: bytearray) -> None:
-    out += b"Y" + len(value).to_bytes(8, "little")
-    out += value if len(value) <= _COLLAPSE_BYTES else bulk(value)
-
-
-def _constant(mark: bytes) -> Callable[[bytearray, Any], None]:
-    def write(out: bytearray, _: Any) -> None:
-        out += mark
-
-    return write
-
-
-def _boolean(out: bytearray, value: bool) -> None:
-    out += b"T" if value else b"N"
-
-
-SCALARS: dict[type, Callable[[bytearray, Any], None]] = {
-    type(None): _constant(b"0"),
-    type(...): _constant(b"E"),
-    type(NotImplemented): _constant(b"I"),
-    bool: _boolean,
-    int: _integer,
-    float: _float,
-    complex: _complex,
-    str: _string,
-    bytes: _bytes,
-    bytearray: _bytearray,
-}
-
-_COMPOUNDS: dict[type, Callable[[Encoder, Any], None]] = {
+_WRITERS: dict[type, Callable[[Encoder, Any], None]] = {
     list: Encoder._list,
     tuple: Encoder._tuple,
-    dict: Encoder._dict,
+    dict: Encoder.mapping,
     set: Encoder._set,
     frozenset: Encoder._set,
     Output: Encoder._output,
     File: Encoder._file,
-    types.FunctionType: Encoder._code,
-    types.ModuleType: Encoder._code,
-    type: Encoder._code,
-    types.MethodType: Encoder._method,
-    types.BuiltinFunctionType: Encoder._builtin,
-    property: Encoder._property,
-    staticmethod: Encoder._wrapped_method,
-    classmethod: Encoder._wrapped_method,
-    functools.cached_property: Encoder._cached_property,
-    types.MappingProxyType: Encoder._proxy,
+    **encode_objects.WRITERS,
 }
+"""Type -> what writes a value of exactly this type; all others are looked at more closely."""

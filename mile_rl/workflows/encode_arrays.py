@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mile_rl.workflows import encode_objects
+
 if TYPE_CHECKING:
     from mile_rl.workflows.encode import Encoder
 
@@ -49,7 +51,7 @@ def _dtype(encoder: Encoder, dtype: Any) -> None:
         encoder.out += b"t"
         encoder.text(dtype.str if dtype.char != "T" else repr(dtype))
         return
-    encoder._reduced(dtype)
+    encode_objects.reduced(encoder, dtype)
 
 
 def _array(encoder: Encoder, array: Any, numpy: Any) -> None:

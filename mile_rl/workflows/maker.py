@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from mile_rl.workflows.edits import Stage
-from mile_rl.workflows.encode import SCALARS
 from mile_rl.workflows.operator import Operator
+from mile_rl.workflows.scalars import SCALARS
 
 
 class Maker(Operator[..., Any]):

@@ -14,8 +14,9 @@ from mile_rl.workflows.bytecode import Use
 from mile_rl.workflows.classes import attributes_of
 from mile_rl.workflows.code import annotation_uses, code_of
 from mile_rl.workflows.digest import combine, digest_file
-from mile_rl.workflows.encode import SCALARS, Encoder, is_wrapper
+from mile_rl.workflows.encode import Encoder
 from mile_rl.workflows.item import Item
+from mile_rl.workflows.kinds import is_wrapper
 from mile_rl.workflows.packages import (
     Versions,
     canonical_name,
@@ -24,6 +25,7 @@ from mile_rl.workflows.packages import (
 )
 from mile_rl.workflows.paths import paths_in
 from mile_rl.workflows.resolve import Everything, Found, Resolved, Resolver, Text, Whole
+from mile_rl.workflows.scalars import SCALARS
 from mile_rl.workflows.source import Sources
 
 Target = tuple[str, int | None]

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mile_rl.workflows.dag import Dag, Node, Output
 from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
-from mile_rl.workflows.encode import SCALARS, Encoder
+from mile_rl.workflows.encode import Encoder
 from mile_rl.workflows.environment import surroundings
 from mile_rl.workflows.file import File
 from mile_rl.workflows.item import Item
 from mile_rl.workflows.packages import Versions, canonical_name
 from mile_rl.workflows.paths import paths_in
 from mile_rl.workflows.reach import Reach
+from mile_rl.workflows.scalars import scalar_writer
 
 if TYPE_CHECKING:
     from mile_rl.workflows.operator import Operator
@@ -287,7 +288,7 @@ class Signer:
         kind = type(value)
         if kind is Output:
             return _Argument(b"L", (value,))
-        scalar = SCALARS.get(kind)
+        scalar = scalar_writer(kind)
         if scalar is not None:
             # By far the most arguments are such; the same bytes as below, sooner.
             out = bytearray()
