@@ -87,6 +87,28 @@ def origin_of_name(name: str | None) -> Origin:
     return origin(name, None)
 
 
+def origin_of_function(function: types.FunctionType) -> Origin:
+    """Tell whose code a live function is: that of the module in whose namespace it runs."""
+    space = function.__globals__
+    name = space.get("__name__") or function.__module__
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    if module is not None and vars(module) is space:
+        return origin_of_module(module)
+    return origin(str(name), space.get("__file__"))
+
+
+def own_modules() -> list[types.ModuleType]:
+    """Return all loaded modules of the person's, in an order that is always the same."""
+    found = {
+        id(module): module
+        for module in list(sys.modules.values())
+        if isinstance(module, types.ModuleType)
+        and (vars(module).get("__file__") or module.__name__ == "__main__")
+        and origin_of_module(module) == "own"
+    }
+    return sorted(found.values(), key=lambda module: canonical_name(module.__name__))
+
+
 def canonical_name(name: str) -> str:
     """Return a module's name as it is when the module is imported, also where it runs as a script.
 
