@@ -22,7 +22,6 @@ from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import RESULT, Node, Output
 from mile_rl.workflows.file import File
 from mile_rl.workflows.packages import origin_of_name
-from mile_rl.workflows.sign import files_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +66,7 @@ def call(
         named: texts that may name files which it reads; compiled code opens files without telling anybody.
         clock_ns: a clock.
     """
-    declared = tuple(files_of(node))
+    declared = tuple(node.files())
     arguments = {name: _filled(value, inputs) for name, value in node.arguments.items()}
     arguments.update(_own_defaults(node))
     bound = inspect.BoundArguments(node.operator.signature, arguments)

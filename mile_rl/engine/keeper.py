@@ -21,7 +21,7 @@ from mile_rl.policies.words import duration
 from mile_rl.store.records import ArtifactMeta
 from mile_rl.store.results import PutResult
 from mile_rl.workflows.dag import Output
-from mile_rl.workflows.sign import NodeSignature, files_of
+from mile_rl.workflows.sign import NodeSignature
 
 if TYPE_CHECKING:
     from mile_rl.engine.call import Called
@@ -184,7 +184,7 @@ class IterationKeeper:
 
     def _filled_from(self, node: str, caches: Sequence[Any], opened: tuple[Path, ...]) -> list[Path]:
         """Return the undeclared files that a node may know from a cache that was filled before."""
-        declared = tuple(files_of(self._prepared.dag.nodes[node]))
+        declared = tuple(self._prepared.dag.nodes[node].files())
         CACHES.filled(caches, (*opened, *declared))
         return [path for path in CACHES.files(caches) if path not in declared]
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from mile_rl.errors import MileError
 from mile_rl.workflows.digest import combine, digest
 from mile_rl.workflows.encode import Encoder
+from mile_rl.workflows.environment import PYTHON
 from mile_rl.workflows.packages import Versions, origin_of_name
 from mile_rl.workflows.reach import Reach
 from mile_rl.workflows.scalars import SCALARS
-from mile_rl.workflows.sign import PYTHON
 
 OURS = "_mile_shared"
 """The attribute under which a step knows the session that it is shared in."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mile_rl.workflows.edits import Stage
+from mile_rl.workflows.file import files_in
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -58,6 +60,13 @@ class Node:
     def outputs(self) -> tuple[str, ...]:
         """The names of its outputs; ``(RESULT,)`` for an operator that yields one value."""
         return self.operator.outputs
+
+    def files(self) -> Iterator[Path]:
+        """Yield the declared files: those of the arguments, and of the operator's defaults."""
+        yield from files_in(list(self.arguments.values()))
+        for name, parameter in self.operator.signature.parameters.items():
+            if name not in self.arguments:
+                yield from files_in(parameter.default)
 
 
 @dataclass(slots=False, kw_only=True)

@@ -1,14 +1,18 @@
-"""What surrounds code and counts in its signature: package versions and environment variables."""
+"""What surrounds code and counts in its signature: Python, package versions and environment variables."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from mile_rl.workflows import settings
 from mile_rl.workflows.digest import combine
 from mile_rl.workflows.packages import Versions
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""All that counts of the Python that runs, its standard library included."""
 
 
 class Surrounded(Protocol):
@@ -40,3 +44,8 @@ def surroundings(items: Iterable[Surrounded], versions: Versions) -> dict[str, s
         content = b"unset" if value is None else b"=" + value.encode("utf-8", "surrogateescape")
         found[f"environment variable {name}"] = combine("variable", content).hex()
     return found
+
+
+def as_bytes(around: Mapping[str, str]) -> bytes:
+    """Return what :func:`surroundings` found as a chunk of a pre-image."""
+    return "\0".join(f"{label}={text}" for label, text in around.items()).encode()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 
 class File(os.PathLike[str]):
@@ -53,3 +55,16 @@ class File(os.PathLike[str]):
 
     def __hash__(self) -> int:
         return hash(self.path)
+
+
+def files_in(value: Any) -> Iterator[Path]:
+    """Yield the paths of the declared files in a value: it alone, or those nested in lists, tuples and dicts."""
+    kind = type(value)
+    if kind is File:
+        yield value.path
+    elif kind is list or kind is tuple:
+        for item in value:
+            yield from files_in(item)
+    elif kind is dict:
+        for item in value.values():
+            yield from files_in(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mile_rl.errors import MileError
@@ -47,3 +48,25 @@ class Item:
         self.stores = False
         self.loose = False
         self.error: MileError | None = None
+
+
+def parts_of(items: Sequence[Item], *, without: Item | None = None) -> dict[str, str]:
+    """Return label -> digest of items and of the values they use, in an order that is always the same."""
+    pairs = []
+    for item in items:
+        if item is not without and item.kind != "constant" and item.kind != "installed":
+            pairs.append((f"{item.kind} {item.label}", item.local.hex()))
+        pairs.extend((f"constant {label}", content) for label, (content, _) in item.constants.items())
+    parts: dict[str, str] = {}
+    for label, content in sorted(set(pairs)):
+        parts[free_label(label, content, parts)] = content
+    return parts
+
+
+def free_label(label: str, content: str, parts: Mapping[str, str]) -> str:
+    """Return a label that nothing else has; different things can have one name."""
+    number, free = 1, label
+    while parts.get(free, content) != content:
+        number += 1
+        free = f"{label} ({number})"
+    return free

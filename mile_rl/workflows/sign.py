@@ -9,25 +9,19 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from mile_rl.workflows.dag import Dag, Node, Output
-from mile_rl.workflows.digest import SCHEMA, FileDigests, combine
-from mile_rl.workflows.encode import Encoder
-from mile_rl.workflows.environment import surroundings
+from mile_rl.workflows.dag import Dag, Node
+from mile_rl.workflows.digest import FileDigests, combine
 from mile_rl.workflows.file import File
-from mile_rl.workflows.item import Item
-from mile_rl.workflows.packages import Versions, canonical_name
+from mile_rl.workflows.item import free_label
 from mile_rl.workflows.paths import paths_in
 from mile_rl.workflows.reach import Reach
-from mile_rl.workflows.scalars import scalar_writer
+from mile_rl.workflows.sign_arguments import Argument, sign_argument
+from mile_rl.workflows.sign_operators import SignedOperator, changed_globals, sign_operator
 
 if TYPE_CHECKING:
     from mile_rl.workflows.operator import Operator
-
-PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-"""All that counts of the Python that runs, its standard library included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,28 +44,6 @@ class NodeSignature:
     parts: Mapping[str, str]
 
 
-class _Argument(NamedTuple):
-    """An argument, digested: ``digest`` says all but what its outputs and files are."""
-
-    digest: bytes
-    leaves: Sequence[Output] = ()
-    files: Sequence[tuple[str, bytes]] = ()
-    parts: Mapping[str, str] = MappingProxyType({})
-
-
-class _Signed(NamedTuple):
-    """An operator, digested."""
-
-    digest: bytes
-    parts: dict[str, str]
-    root: int | None
-    defaults: dict[str, _Argument]
-    items: list[Item]
-    outputs: bytes
-    caches: Sequence[Any] = ()
-    paths: frozenset[str] = frozenset()
-
-
 class Signer:
     """Signs the nodes of one run. An operator is looked at once, whatever number of nodes use it.
 
@@ -87,11 +59,10 @@ class Signer:
         self.warnings: list[str] = []
         self._hidden: dict[str, Sequence[Path]] = dict(hidden or {})
         self._files = FileDigests()
-        self._versions = Versions()
-        self._reach = Reach(file_digest=self._files, versions=self._versions)
+        self._reach = Reach(file_digest=self._files)
         # By identity, and holding each: an operator may be made within a run and let go.
-        self._operators: dict[int, tuple[Operator[..., Any], _Signed]] = {}
-        self._arguments: dict[str, list[tuple[str, _Argument]]] = {}
+        self._operators: dict[int, tuple[Operator[..., Any], SignedOperator]] = {}
+        self._arguments: dict[str, list[tuple[str, Argument]]] = {}
         self._volatile: dict[str, bytes] = {}
         self._modules: frozenset[str] = frozenset()
 
@@ -147,23 +118,8 @@ class Signer:
             node: one that was signed.
             signature: its signature.
         """
-        files = (*files_of(node), *self._hidden.get(signature.base, ()))
+        files = (*node.files(), *self._hidden.get(signature.base, ()))
         return tuple(path for path in dict.fromkeys(files) if self._files.changed(path))
-
-    def guards(self, operator: Operator[..., Any]) -> list[tuple[str, str]]:
-        """Return (label, digest) of the values outside an operator that can change while it runs.
-
-        Args:
-            operator: one that was signed.
-        """
-        items = self._signed(operator).items
-        stores = any(item.stores for item in items)
-        return sorted(
-            (f"constant {label}", content)
-            for item in items
-            for label, (content, mutable) in item.constants.items()
-            if mutable or stores
-        )
 
     def named_files(self, node: Node) -> list[str]:
         """Return the texts that may name files which a node reads, in its operator's code, arguments and defaults.
@@ -202,125 +158,33 @@ class Signer:
         Args:
             operator: one that was signed.
         """
-        signed = self._signed(operator)
-        if signed.root is None or not (
-            any(item.stores for item in signed.items)
-            or any(mutable for item in signed.items for _, mutable in item.constants.values())
-        ):
-            return ()
-        now = Reach(file_digest=self._files, versions=self._versions)
-        try:
-            root = now.operator(operator.function, f"the code of {operator.name}")
-        except Exception:
-            # It has become something that cannot be digested.
-            return (f"the globals of {operator.name}",)
-        if now.final(root) == self._reach.final(signed.root):
-            return ()
-        before, after = _parts_of(signed.items), _parts_of(now.reachable([root]))
-        labels = (label for label in {**before, **after} if before.get(label) != after.get(label))
-        return tuple(sorted(label.partition(" ")[2] for label in labels)) or (f"the code of {operator.name}",)
+        return changed_globals(operator, self._signed(operator), self._reach)
 
-    def _signed(self, operator: Operator[..., Any]) -> _Signed:
+    def _signed(self, operator: Operator[..., Any]) -> SignedOperator:
         return self._operators[id(operator)][1]
 
-    def _operator(self, node: Node) -> _Signed:
+    def _operator(self, node: Node) -> SignedOperator:
         known = self._operators.get(id(node.operator))
         if known is None:
-            known = (node.operator, self._sign_operator(node.operator, node.name))
-            self._operators[id(node.operator)] = known
+            signed = sign_operator(node.operator, self._reach)
+            for item in signed.items:
+                self.warnings.extend(f"{node.name}: {warning}" for warning in item.warnings)
+            known = self._operators[id(node.operator)] = (node.operator, signed)
         return known[1]
 
-    def _sign_operator(self, operator: Operator[..., Any], node: str) -> _Signed:
-        outputs = "\0".join(operator.outputs).encode()
-        defaults = {}
-        for name, parameter in operator.signature.parameters.items():
-            if parameter.default is not parameter.empty:
-                defaults[name] = self._argument(name, parameter.default, operator.name)
-        if operator.version is not None:
-            inner = operator.function
-            while hasattr(inner, "func"):
-                inner = inner.func
-            # Two modules may each have an operator of one name and both begin at version 1.
-            module = canonical_name(str(getattr(inner, "__module__", "")))
-            qualname = getattr(inner, "__qualname__", type(inner).__qualname__)
-            identity = f"{operator.name}\0{module}\0{qualname}"
-            return _Signed(
-                digest=combine("vouched", identity.encode(), operator.version.encode()),
-                parts={"version": operator.version, "format": str(SCHEMA)},
-                root=None,
-                defaults=defaults,
-                items=[],
-                outputs=outputs,
-            )
-        root = self._reach.operator(operator.function, f"the code of {operator.name}")
-        items = self._reach.reachable([root])
-        around = surroundings(items, self._versions)
-        own = self._reach.items[root]
-        parts = {f"operator {operator.name}": own.local.hex()}
-        parts.update(_parts_of(items, without=own))
-        parts.update(around)
-        parts.update(python=PYTHON, format=str(SCHEMA))
-        for item in items:
-            self.warnings.extend(f"{node}: {warning}" for warning in item.warnings)
-        surrounding = "\0".join(f"{label}={text}" for label, text in around.items())
-        return _Signed(
-            digest=combine("operator", self._reach.final(root), surrounding.encode(), PYTHON.encode()),
-            parts=parts,
-            root=root,
-            defaults=defaults,
-            items=items,
-            outputs=outputs,
-            caches=[cache for item in items for cache in item.caches],
-            paths=frozenset(path for item in items for path in item.paths),
-        )
-
-    def _bound(self, node: Node, signed: _Signed) -> list[tuple[str, _Argument]]:
+    def _bound(self, node: Node, signed: SignedOperator) -> list[tuple[str, Argument]]:
         bound = []
         given = node.arguments
         for name in node.operator.signature.parameters:
             if name in given:
-                bound.append((name, self._argument(name, given[name], node.name)))
+                bound.append((name, sign_argument(name, given[name], node.name, self._reach)))
             elif name in signed.defaults:
                 bound.append((name, signed.defaults[name]))
         return bound
 
-    def _argument(self, name: str, value: Any, owner: str) -> _Argument:
-        kind = type(value)
-        if kind is Output:
-            return _Argument(b"L", (value,))
-        scalar = scalar_writer(kind)
-        if scalar is not None:
-            # By far the most arguments are such; the same bytes as below, sooner.
-            out = bytearray()
-            scalar(out, value)
-            digest = combine("argument", out)
-            return _Argument(digest, (), (), {f"argument {name}": digest.hex()})
-        where = f"argument {name!r} of {owner}"
-        encoder = Encoder(where=where, outputs=True, file_digest=self._files)
-        encoder.write(value)
-        files = tuple((file.name, self._files(file.path)) for file in encoder.files)
-        if not encoder.refs:
-            digest = combine("argument", encoder.out)
-            parts = {} if kind is File else {f"argument {name}": digest.hex()}
-        else:
-            digest, parts = self._with_code(name, encoder, where)
-        return _Argument(digest, encoder.leaves, files, parts)
-
-    def _with_code(self, name: str, encoder: Encoder, where: str) -> tuple[bytes, dict[str, str]]:
-        """Return the digest and parts of an argument that holds functions, classes or objects of such."""
-        roots = [self._reach.code(ref, where) for ref in encoder.refs]
-        items = self._reach.reachable(roots)
-        around = surroundings(items, self._versions)
-        surrounding = "\0".join(f"{label}={text}" for label, text in around.items()).encode()
-        finals = [self._reach.final(root) for root in roots]
-        labels = [self._reach.items[root].label.encode() for root in roots]
-        # What the argument is and how the code in it reads are told apart, so that each edit is called right.
-        parts = {f"argument {name}": combine("argument", encoder.out, *labels).hex()}
-        parts.update(_parts_of(items))
-        parts.update(around)
-        return combine("argument", encoder.out, *finals, surrounding), parts
-
-    def _node(self, node: Node, signed: _Signed, signatures: Mapping[str, NodeSignature]) -> NodeSignature:
+    def _node(
+        self, node: Node, signed: SignedOperator, signatures: Mapping[str, NodeSignature]
+    ) -> NodeSignature:
         chunks = [signed.digest, signed.outputs]
         parts = dict(signed.parts)
         for name, argument in self._arguments[node.name]:
@@ -333,7 +197,7 @@ class Signer:
                 parts[f"parent {leaf}"] = content
             for label, digest in argument.files:
                 chunks += (label.encode("utf-8", "surrogateescape"), digest)
-                parts[_free(f"file {label}", digest.hex(), parts)] = digest.hex()
+                parts[free_label(f"file {label}", digest.hex(), parts)] = digest.hex()
         if node.operator.volatile:
             random = self._volatile.setdefault(node.name, os.urandom(16))
             chunks += (b"volatile", random)
@@ -354,7 +218,7 @@ class Signer:
         # In the order of their paths: two files of one name may change places.
         found = [(os.fsencode(path.name), self._files.seen(path)) for path in sorted(files)]
         for name, content in found:
-            parts[_free(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
+            parts[free_label(f"hidden file {os.fsdecode(name)}", content.hex(), parts)] = content.hex()
         place = _place(node.operator).encode("utf-8", "surrogateescape")
         parts["hidden place"] = combine("place", place).hex()
         return combine("hidden", base, place, *(chunk for pair in found for chunk in pair))
@@ -383,46 +247,3 @@ def _place(operator: Operator[..., Any]) -> str:
     module = sys.modules.get(str(getattr(operator.function, "__module__", None)))
     file = getattr(module, "__file__", None) or ""
     return f"{os.path.realpath(os.curdir)}\0{os.path.dirname(os.path.realpath(file)) if file else ''}"
-
-
-def files_of(node: Node) -> Iterator[Path]:
-    """Yield the declared files of a node: those of its arguments, and of its operator's defaults."""
-    yield from files_in(list(node.arguments.values()))
-    for name, parameter in node.operator.signature.parameters.items():
-        if name not in node.arguments:
-            yield from files_in(parameter.default)
-
-
-def files_in(value: Any) -> Iterator[Path]:
-    """Yield the paths of the declared files in a value: it alone, or those nested in lists, tuples and dicts."""
-    kind = type(value)
-    if kind is File:
-        yield value.path
-    elif kind is list or kind is tuple:
-        for item in value:
-            yield from files_in(item)
-    elif kind is dict:
-        for item in value.values():
-            yield from files_in(item)
-
-
-def _parts_of(items: Sequence[Item], *, without: Item | None = None) -> dict[str, str]:
-    """Return label -> digest of items and of the values they use, in an order that is always the same."""
-    pairs = []
-    for item in items:
-        if item is not without and item.kind != "constant" and item.kind != "installed":
-            pairs.append((f"{item.kind} {item.label}", item.local.hex()))
-        pairs.extend((f"constant {label}", content) for label, (content, _) in item.constants.items())
-    parts: dict[str, str] = {}
-    for label, content in sorted(set(pairs)):
-        parts[_free(label, content, parts)] = content
-    return parts
-
-
-def _free(label: str, content: str, parts: Mapping[str, str]) -> str:
-    """Return a label that nothing else has; different things can have one name."""
-    number, free = 1, label
-    while parts.get(free, content) != content:
-        number += 1
-        free = f"{label} ({number})"
-    return free

@@ -17,7 +17,7 @@ from projects import imported, signed
 from sklearn.linear_model import Ridge
 
 from mile_rl.errors import MissingFile, UnhashableValue
-from mile_rl.workflows import digest, sign
+from mile_rl.workflows import digest, sign_operators
 from mile_rl.workflows.file import File
 from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.operator import op
@@ -287,7 +287,7 @@ def test_the_command_line_counts_where_code_asks_for_it(tmp_path, monkeypatch):
 
 def test_the_minor_version_of_python_counts(monkeypatch):
     before = last(lambda: load(1))
-    monkeypatch.setattr(sign, "PYTHON", "3.99")
+    monkeypatch.setattr(sign_operators, "PYTHON", "3.99")
     assert last(lambda: load(1)) != before
 
 
@@ -424,8 +424,6 @@ def test_a_mutable_global_that_changes_is_noticed():
     signer = Signer()
     signer.sign(dag)
     operators = {node.operator.name: node.operator for node in dag.nodes.values()}
-    assert [label.rpartition(".")[2] for label, _ in signer.guards(operators["table"])] == ["TABLE"]
-    assert signer.guards(operators["load"]) == []
     assert signer.changed_globals(operators["table"]) == ()
     TABLE["b"] = 2
     try:
@@ -441,7 +439,6 @@ def test_a_global_that_the_operator_assigns_is_noticed(monkeypatch):
     signer = Signer()
     signer.sign(dag)
     (node,) = dag.nodes.values()
-    assert [label.rpartition(".")[2] for label, _ in signer.guards(node.operator)] == ["LIMIT"]
     assert signer.changed_globals(node.operator) == ()
     monkeypatch.setitem(globals(), "LIMIT", 7)
     assert [label.rpartition(".")[2] for label in signer.changed_globals(node.operator)] == ["LIMIT"]
