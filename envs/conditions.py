@@ -21,7 +21,7 @@ _FRESH: Final = 0.2
 """How many people start with a store of which nothing is known yet."""
 
 _TRUSTED_SAMPLES: Final = 5
-"""How many transfers a channel of the catalog counts as having seen (``mile_rl.engine.prepare``)."""
+"""How many transfers a channel of the catalog counts as having seen (``mile_rl.engine.carried``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mile_rl.engine.prepare import Prepared, prepare
+from mile_rl.engine.prepare import prepare
+from mile_rl.engine.prepared import Prepared
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import State
 from mile_rl.errors import WorkflowError

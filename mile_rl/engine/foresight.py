@@ -9,7 +9,8 @@ from typing import Any
 from mile_rl.engine import versions
 from mile_rl.engine.history import opened
 from mile_rl.engine.past import MOST_NODES, past
-from mile_rl.engine.prepare import Prepared, prepare
+from mile_rl.engine.prepare import prepare
+from mile_rl.engine.prepared import Prepared
 from mile_rl.engine.project import Project
 from mile_rl.errors import StoreError
 from mile_rl.prediction.base import PastIteration, Prediction

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from mile_rl.engine.outlook import Expectation
-    from mile_rl.engine.prepare import Prepared
+    from mile_rl.engine.prepared import Prepared
     from mile_rl.policies.outlook import Outlook
     from mile_rl.workflows.sign import NodeSignature
 

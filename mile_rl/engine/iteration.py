@@ -11,16 +11,18 @@ from typing import Any, Literal
 
 from mile_rl._version import __version__
 from mile_rl.engine import versions
+from mile_rl.engine.carried import channels, counters, policy_state
 from mile_rl.engine.execute import Executor
 from mile_rl.engine.keeper import IterationKeeper
 from mile_rl.engine.opened import OPENED
-from mile_rl.engine.prepare import LEDGER, Prepared, prepare
+from mile_rl.engine.prepare import prepare
+from mile_rl.engine.prepared import Prepared
 from mile_rl.engine.project import Project
 from mile_rl.engine.report import NodeReport, OutputReport, Report, State
 from mile_rl.engine.running import Progress
 from mile_rl.engine.turns import is_inside, turn
 from mile_rl.errors import OperatorFailed, StoreError
-from mile_rl.store.records import Channel, IterationRecord, NodeRecord, OutputRecord
+from mile_rl.store.records import IterationRecord, NodeRecord, OutputRecord
 from mile_rl.workflows.dag import Output, fill
 from mile_rl.workflows.flow import Flow
 
@@ -270,9 +272,9 @@ def _record(prepared: Prepared, keeper: IterationKeeper, report: Report, started
     try:
         identity = prepared.catalog.record_iteration(
             record,
-            channels=_channel_records(prepared),
-            policy_state={guard.name: guard.state()["policy"][guard.name]},
-            counters={f"{LEDGER}{name}": change for name, change in guard.changes().items() if change},
+            channels=channels(prepared.costs),
+            policy_state=policy_state(guard),
+            counters=counters(guard),
         )
     except StoreError as error:
         log.warning("the iteration was not recorded: %s", error)
@@ -318,16 +320,6 @@ def _output_records(keeper: IterationKeeper, report: Report) -> Iterator[OutputR
                 kept=output.kept,
                 reason=output.reason,
             )
-
-
-def _channel_records(prepared: Prepared) -> Iterator[Channel]:
-    for direction, channel in prepared.costs.changed_channels():
-        yield Channel(
-            codec=channel.codec,
-            direction=direction,
-            latency_ns=channel.latency_ns,
-            bytes_per_s=round(channel.bytes_per_s),
-        )
 
 
 def _texts(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -26,7 +26,7 @@ from mile_rl.workflows.sign import NodeSignature
 if TYPE_CHECKING:
     from mile_rl.engine.call import Called
     from mile_rl.engine.held import Held
-    from mile_rl.engine.prepare import Prepared
+    from mile_rl.engine.prepared import Prepared
 
 QUICK_NS = 5_000_000
 """What took less than this to make is not worth a decision: 5 ms, no more than deciding, writing and loading cost."""

@@ -19,7 +19,7 @@ from mile_rl.policies.scenarios import MOST_RETURNS, likely_scenarios
 from mile_rl.workflows.edits import STAGES, Stage
 
 if TYPE_CHECKING:
-    from mile_rl.engine.prepare import Prepared
+    from mile_rl.engine.prepared import Prepared
     from mile_rl.store.catalog import Catalog
     from mile_rl.workflows.sign import NodeSignature
 

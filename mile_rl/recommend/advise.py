@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from mile_rl.engine.past import past
-from mile_rl.engine.prepare import Prepared, prepare
+from mile_rl.engine.prepare import prepare
+from mile_rl.engine.prepared import Prepared
 from mile_rl.engine.project import Project, find
 from mile_rl.prediction.base import Prediction
 from mile_rl.prediction.model import TreePredictor

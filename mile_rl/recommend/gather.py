@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mile_rl.engine import versions
-from mile_rl.engine.prepare import Prepared
+from mile_rl.engine.prepared import Prepared
 from mile_rl.recommend import journal
 from mile_rl.recommend.errors import RecommendError
 from mile_rl.recommend.metrics import Metric, metrics_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mile_rl.engine.prepare import Prepared
+from mile_rl.engine.prepared import Prepared
 from mile_rl.workflows.dag import Output
 
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mile_rl.engine.carried import channels, costs_of, counters, kept_of, policy_state, take_up, terms_of
 from mile_rl.engine.opening import Opening
-from mile_rl.engine.prepare import LEDGER
 from mile_rl.engine.project import Project, find
 from mile_rl.errors import StoreError
-from mile_rl.planner import Channel, Costs
 from mile_rl.policies.base import Budget, Candidate, Kept
 from mile_rl.policies.guard import Guard
-from mile_rl.policies.ledger import Terms
 from mile_rl.policies.registry import WITHOUT_OUTLOOK, make_policy
 from mile_rl.sklearn.contents import size_bytes
 from mile_rl.sklearn.recording import Evaluated, file_of, record_of
 from mile_rl.sklearn.signing import Signing
 from mile_rl.store.records import Artifact, ArtifactMeta
-from mile_rl.store.records import Channel as ChannelRow
 from mile_rl.store.results import MISSING
 from mile_rl.workflows.digest import combine
 
@@ -72,11 +69,6 @@ class Shelf:
 
     def __init__(self, project: Project) -> None:
         settings = project.settings
-        terms = Terms(
-            share=settings.write_share,
-            fraction=settings.write_fraction,
-            allowance_ns=int(settings.write_allowance_ms * 1e6),
-        )
         self.folders = (project.home, project.store_root)
         self._lock = threading.RLock()
         self._project = project
@@ -85,20 +77,16 @@ class Shelf:
         policy = make_policy(settings.policy)
         if policy.needs_outlook:  # nobody says what a search's steps will be asked for next
             policy = make_policy(WITHOUT_OUTLOOK)
-        self._guard = Guard(policy, terms=terms)
-        self._costs = _costs(catalog)
+        self._guard = Guard(policy, terms=terms_of(settings))
+        self._costs = costs_of(catalog)
         self._artifacts: dict[str, Artifact] = {
             artifact.signature: artifact for artifact in catalog.artifacts()
         }
-        self._kept = {signature: self._as_kept(artifact) for signature, artifact in self._artifacts.items()}
+        self._kept = {
+            signature: kept_of(artifact, self._costs) for signature, artifact in self._artifacts.items()
+        }
         self._iteration = 1 + max((kept.last_used for kept in self._kept.values()), default=0)
-        counters = catalog.counters()
-        self._guard.restore(
-            {
-                "ledger": {name: counters.get(f"{LEDGER}{name}", 0) for name in self._guard.changes()},
-                "policy": {self._guard.name: catalog.policy_state(self._guard.name) or {}},
-            }
-        )
+        take_up(self._guard, catalog)
         self._guard.begin_run()
         self._used_bytes = sum({a.content: a.size_bytes for a in self._artifacts.values()}.values())
 
@@ -194,25 +182,11 @@ class Shelf:
     def close(self) -> None:
         """Write down what was learned of costs and uses, and let the catalog go."""
         with self._lock:
-            guard, changes = self._guard, self._guard.changes()
-            channels = [
-                ChannelRow(
-                    codec=channel.codec,
-                    direction=direction,  # type: ignore[arg-type]
-                    latency_ns=channel.latency_ns,
-                    bytes_per_s=round(channel.bytes_per_s),
-                )
-                for direction, speeds in (
-                    ("load", self._costs.load_channels),
-                    ("write", self._costs.write_channels),
-                )
-                for channel in speeds.values()
-            ]
             try:
                 self._opening.catalog.learn(
-                    channels=channels,
-                    policy_state={guard.name: guard.state()["policy"][guard.name]},
-                    counters={f"{LEDGER}{name}": change for name, change in changes.items() if change},
+                    channels=channels(self._costs),
+                    policy_state=policy_state(self._guard),
+                    counters=counters(self._guard),
                 )
             except StoreError as error:
                 log.warning("what this search taught about costs was not recorded: %s", error)
@@ -274,21 +248,6 @@ class Shelf:
             code="",
         )
 
-    def _as_kept(self, artifact: Artifact) -> Kept:
-        used = artifact.last_used or 0
-        return Kept(
-            signature=artifact.signature,
-            output=artifact.meta.output,
-            node=artifact.meta.node,
-            size_bytes=artifact.size_bytes,
-            load_ns=self._costs.load_ns(artifact.codec, artifact.size_bytes),
-            recreation_ns=artifact.meta.recreation_ns,
-            loads=artifact.loads,
-            last_used=used,
-            kept_at=used,
-            code=artifact.meta.code,
-        )
-
 
 def _meta(worth: Worth) -> ArtifactMeta:
     return ArtifactMeta(
@@ -299,15 +258,6 @@ def _meta(worth: Worth) -> ArtifactMeta:
         stage=worth.stage,
         recreation_ns=worth.made_ns,
     )
-
-
-def _costs(catalog: Any) -> Costs:
-    speeds: Mapping[str, dict[str, Channel]] = {"load": {}, "write": {}}
-    for row in catalog.channels():
-        speeds[row.direction][row.codec] = Channel(
-            codec=row.codec, latency_ns=row.latency_ns, bytes_per_s=row.bytes_per_s, samples=5
-        )
-    return Costs(load_channels=speeds["load"], write_channels=speeds["write"])
 
 
 def _slots(name: str) -> Iterator[str]:
