@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mile_rl.engine import seeds
 from mile_rl.engine.allocator import reuse_memory
 from mile_rl.engine.call import Called, call
-from mile_rl.engine.held import WATCH_NS, WATCH_SHARE, Held, Memory
+from mile_rl.engine.home import Home
+from mile_rl.engine.memory import Memory
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.pool import Pool
-from mile_rl.engine.running import MISSING, Keeper, PlanAgain, Progress, Running
+from mile_rl.engine.running import Keeper, PlanAgain, Progress, Running
 from mile_rl.engine.watch import may_share, unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
-from mile_rl.workflows import settings
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
 
@@ -55,11 +53,8 @@ class Executor:
         self.jobs = jobs
         self._on_progress = on_progress
         self._clock_ns = clock_ns
-        self._memory = Memory()
-        self._to_write: dict[Output, Held] = {}
+        self._memory = Memory(dag, keeper)
         self._alone: set[str] = set()
-        self._unsure: set[Output] = set()
-        self._watch_all = False
         self._called_again: set[str] = set()
 
     def run(self) -> Mapping[Output, Any]:
@@ -72,46 +67,27 @@ class Executor:
             OperatorFailed: an operator raised; what was earned until then has been kept.
         """
         reuse_memory()
-        with seeds.restored(), self._at_home():
+        self._home = Home()
+        with seeds.restored():
             try:
                 while True:
                     compute, _ = self._keeper.plan(frozenset(self._memory))
-                    self._count_takers(compute)
+                    self._memory.expect(compute)
                     try:
                         self._carry_out([name for name in self.dag.nodes if name in compute])
                         for output in self.dag.requested:
-                            self._sound(output)
+                            self._memory.sound(output)
                         break
                     except PlanAgain:
                         continue
             finally:
-                self._flush()
-        return {output: self._memory[output].value for output in self.dag.requested}
-
-    @contextlib.contextmanager
-    def _at_home(self) -> Iterator[None]:
-        self._folder = _working_directory()
-        self._settings = settings.current()
-        self._environ = dict(os.environ)
-        try:
-            yield
-        finally:
-            self._go_home()
+                self._memory.flush()
+                self._home.go_back()
+        return {output: self._memory.value(output) for output in self.dag.requested}
 
     def settings_changed(self) -> bool:
         """Tell whether an operator has changed libraries' settings that others go by."""
-        return settings.current() != self._settings
-
-    def _go_home(self) -> None:
-        """Undo what an operator did to what others go by: the working directory, the environment, settings."""
-        settings.put(self._settings)
-        for name in OPENED.take_variables():
-            if name in self._environ:
-                os.environ[name] = self._environ[name]
-            else:
-                os.environ.pop(name, None)
-        if self._folder and _working_directory() != self._folder:
-            os.chdir(self._folder)
+        return self._home.settings_changed()
 
     def _carry_out(self, order: list[str]) -> None:
         self._total_ns = max(1, sum(self._keeper.expected_ns(name) for name in order))
@@ -149,8 +125,8 @@ class Executor:
         self._tell(name)
         self._keeper.begins(name)
         node = self.dag.nodes[name]
-        inputs = {output: self._sound(output) for output in node.parents}
-        unwatched = self._leave_unwatched(inputs)
+        inputs = {output: self._memory.sound(output) for output in node.parents}
+        unwatched = self._memory.leave_unwatched(inputs, alone=self.jobs == 1)
         handed = {output: held.watch.hand_out() for output, held in inputs.items()}
         copies: set[Output] = set()
         if self._keeper.is_mutator(name):
@@ -172,7 +148,7 @@ class Executor:
         Returns:
             None where an input cannot be copied: the node has to run alone from now on.
         """
-        inputs = {output: self._sound(output) for output in self.dag.nodes[name].parents}
+        inputs = {output: self._memory.sound(output) for output in self.dag.nodes[name].parents}
         mutator = self._keeper.is_mutator(name)
         copies = {output for output, held in inputs.items() if mutator or not held.watch.private}
         handed: dict[Output, Any] = {}
@@ -186,39 +162,6 @@ class Executor:
         self._keeper.begins(name)
         return Running(name, handed, frozenset(copies), beside=True)
 
-    def _leave_unwatched(self, inputs: Mapping[Output, Held]) -> bool:
-        """Tell whether some input need not be compared after it was read; insist on watching all others.
-
-        A value of many Python objects takes long to read. Where the node is the last to see it, a change of
-        it harms nobody, unless part of it is part of another value too: therefore everything else in memory
-        is watched first, and checked before it is handed out again.
-        """
-        unwatched = False
-        for output, held in inputs.items():
-            last = held.takers == 1 and not held.requested and output not in self._to_write
-            if held.watch.costly and last and self.jobs == 1 and not self._watch_all:
-                unwatched = True
-            else:
-                held.watch.insist()
-        if unwatched:
-            for output in self._memory:
-                if output not in inputs:
-                    self._memory[output].watch.insist()
-        return unwatched
-
-    def _sound(self, output: Output) -> Held:
-        """Return a value that is certainly what it was when it was made."""
-        held = self._obtain(output)
-        if output in self._unsure:
-            self._unsure.discard(output)
-            if held.watch.spoiled():
-                self._keeper.spoiled_unseen(output)
-                self._memory.drop(output)
-                self._to_write.pop(output, None)
-                self._watch_all = True
-                raise PlanAgain
-        return held
-
     def work(self, running: Running, *, seed: str | None) -> Called:
         """Call the operator; safe on any thread."""
         return call(
@@ -227,7 +170,7 @@ class Executor:
             seed=seed,
             state_folder=self._state_folder,
             context=running.context,
-            given=self._settings if running.beside else None,
+            given=self._home.settings if running.beside else None,
             named=self._keeper.named_files(running.node),
             clock_ns=self._clock_ns,
         )
@@ -235,16 +178,16 @@ class Executor:
     def finish(self, running: Running, called: Called) -> None:
         """Check what a call did, hold its values, decide about them and release its inputs."""
         name, keeper = running.node, self._keeper
-        self._go_home()
+        self._home.go_back()
         if called.error is not None:
             _raise(name, called.error)
-        changed = self._changed_inputs(running)
+        changed = self._memory.changed(running)
         if self._read_its_own_change(running, changed):
             self._keeper.mutated(name, changed)
-            self._drop_spoiled(name)
+            self._memory.drop_spoiled(name)
             raise PlanAgain
         if running.unwatched:
-            self._unsure.update(output for output in self._memory if not self._memory[output].watch.private)
+            self._memory.doubt()
         around = (*running.handed.values(), *called.values.values())
         values = {output: unshared(value, around) for output, value in called.values.items()}
         del around
@@ -253,23 +196,11 @@ class Executor:
         if changed:
             keeper.mutated(name, changed)
         for output_name, value in values.items():
-            output = Output(name, output_name)
-            takers = self._takers.get(output, 0)
-            held = Held(
-                value,
-                takers=takers,
-                requested=output in self._requested,
-                limit_ns=max(WATCH_NS, int(called.elapsed_ns * WATCH_SHARE)),
-            )
-            if takers or held.requested:
-                self._memory.hold(output, held)
-            if keeper.decide(output, held):
-                self._write_when_safe(output, held)
+            self._memory.add(Output(name, output_name), value, called.elapsed_ns)
         self._done_ns += keeper.expected_ns(name)
-        lost = self._drop_spoiled(name) if changed and not running.beside else ()
+        lost = self._memory.drop_spoiled(name) if changed and not running.beside else ()
         for output in self.dag.nodes[name].parents:
-            if output in self._memory and self._memory.taken(output):
-                self._write_pending(output)
+            self._memory.taken(output)
         if any(held.requested or held.takers > (output in changed) for output, held in lost):
             raise PlanAgain
 
@@ -284,67 +215,6 @@ class Executor:
             return False
         self._called_again.add(running.node)
         return True
-
-    def _changed_inputs(self, running: Running) -> tuple[Output, ...]:
-        return tuple(
-            output
-            for output, handed in running.handed.items()
-            if output not in running.copies and self._memory[output].watch.changed(handed)
-        )
-
-    def _drop_spoiled(self, but: str) -> tuple[tuple[Output, Held], ...]:
-        """Forget every value that is no longer what it was; what an operator changed may be part of others.
-
-        Args:
-            but: the node whose operator made the change; what it yields is what it meant to yield.
-        """
-        spoiled = (output for output in self._memory.spoiled() if output.node != but)
-        lost = tuple((output, self._memory[output]) for output in spoiled)
-        for output, _ in lost:
-            self._memory.drop(output)
-            self._to_write.pop(output, None)
-        return lost
-
-    def _obtain(self, output: Output) -> Held:
-        """Return a value that the plan counts on, loading it when it is first needed."""
-        if output not in self._memory:
-            value = self._keeper.load(output)
-            if value is MISSING:
-                raise PlanAgain
-            takers = self._takers.get(output, 0)
-            self._memory.hold(output, Held(value, takers=takers, requested=output in self._requested))
-        return self._memory[output]
-
-    def _count_takers(self, compute: Collection[str]) -> None:
-        takers: dict[Output, int] = {}
-        for name in compute:
-            for output in self.dag.nodes[name].parents:
-                takers[output] = takers.get(output, 0) + 1
-        self._takers = takers
-        self._requested = frozenset(self.dag.requested)
-        for output in tuple(self._memory):
-            held = self._memory[output]
-            held.takers = takers.get(output, 0)
-            if not held.takers and not held.requested:
-                self._memory.drop(output)
-
-    def _write_when_safe(self, output: Output, held: Held) -> None:
-        if held.takers and not held.watch.private:
-            self._to_write[output] = held
-        else:
-            self._keeper.keep(output, held)
-
-    def _write_pending(self, output: Output) -> None:
-        held = self._to_write.pop(output, None)
-        if held is not None:
-            self._keeper.keep(output, held)
-
-    def _flush(self) -> None:
-        """Write what was to be kept but is still being read; on every way out, so that it is not lost."""
-        for output, held in self._to_write.items():
-            if not held.watch.spoiled():
-                self._keeper.keep(output, held)
-        self._to_write.clear()
 
     def _tell(self, note: str) -> None:
         if self._on_progress is not None:
@@ -363,11 +233,3 @@ def _raise(name: str, error: BaseException) -> None:
     if isinstance(error, KeyboardInterrupt | WorkflowError):
         raise error
     raise OperatorFailed(name, error) from error
-
-
-def _working_directory() -> str:
-    """Return the working directory, "" where it has been removed."""
-    try:
-        return os.getcwd()
-    except FileNotFoundError:
-        return ""

@@ -1,12 +1,10 @@
-"""The values that are in memory while an iteration runs, and who still needs each."""
+"""One value in memory, who still needs it, and what guards it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from mile_rl.engine.watch import Watch, watch
-from mile_rl.workflows.dag import Output
 
 WATCH_NS = 5_000_000
 WATCH_SHARE = 0.02
@@ -45,45 +43,3 @@ class Held:
         if self._watch is None or self._watch.costly:
             return not self.watch.private
         return self._watch.spoiled()
-
-
-class Memory:
-    """The held values by output. A value is released when nobody in the plan needs it any more."""
-
-    def __init__(self) -> None:
-        self._held: dict[Output, Held] = {}
-
-    def __contains__(self, output: Output) -> bool:
-        return output in self._held
-
-    def __getitem__(self, output: Output) -> Held:
-        return self._held[output]
-
-    def __iter__(self) -> Iterator[Output]:
-        return iter(self._held)
-
-    def hold(self, output: Output, held: Held) -> None:
-        """Hold a value."""
-        self._held[output] = held
-
-    def drop(self, output: Output) -> None:
-        """Forget a value that cannot be used any more."""
-        self._held.pop(output, None)
-
-    def taken(self, output: Output) -> bool:
-        """Note that one taker is done with a value; release it after the last. Tell whether it was the last."""
-        held = self._held[output]
-        held.takers -= 1
-        if held.takers > 0:
-            return False
-        if not held.requested:
-            del self._held[output]
-        return True
-
-    def spoiled(self) -> tuple[Output, ...]:
-        """Return the outputs whose value somebody changed in place, seen or not when it happened.
-
-        Values that nobody has read yet are not watched; they count as changed, since they may share memory
-        with one that was (two outputs of one operator, a view).
-        """
-        return tuple(output for output, held in self._held.items() if held.may_be_spoiled())

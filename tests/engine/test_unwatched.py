@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from mile_rl.engine import execute
+from mile_rl.engine import memory
 from mile_rl.engine import watch as watching
 from mile_rl.engine.watch import SAMPLE, watch
 from mile_rl.engine.writer import THREAD, cost_ns
@@ -38,8 +38,8 @@ SHARED = """
 
 @pytest.fixture
 def nothing_may_be_watched_for_long(monkeypatch):
-    monkeypatch.setattr(execute, "WATCH_NS", 0)
-    monkeypatch.setattr(execute, "WATCH_SHARE", 0.0)
+    monkeypatch.setattr(memory, "WATCH_NS", 0)
+    monkeypatch.setattr(memory, "WATCH_SHARE", 0.0)
 
 
 def test_a_change_that_nobody_watched_does_not_reach_a_value_that_shares_it(
