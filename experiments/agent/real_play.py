@@ -139,7 +139,7 @@ def _child(pipe: Connection, file: Path, arguments: list[str], project: Project,
 
 
 def _one_iteration(file: Path, arguments: list[str], project: Project, clock: Clock) -> None:
-    from mile_rl.engine import keeper, opening
+    from mile_rl.engine import opening, stock
     from mile_rl.engine.iteration import run
     from mile_rl.engine.loading import load_workflow, parse_arguments
     from mile_rl.prediction import model
@@ -157,6 +157,6 @@ def _one_iteration(file: Path, arguments: list[str], project: Project, clock: Cl
         else:
             # All clocks of this process, which does nothing else: those of the run, of what the store's work costs
             # the person, of waiting for the writer, of looking for changes. Times kept waiting do not count.
-            opening.cost_ns = keeper.cost_ns = time.thread_time_ns  # type: ignore[attr-defined]
+            opening.cost_ns = stock.cost_ns = time.thread_time_ns  # type: ignore[attr-defined]
             time.perf_counter_ns = time.thread_time_ns
             run(flow, (), given, project=project, clock_ns=time.process_time_ns)

@@ -11,7 +11,8 @@ from mile_rl.engine.report import NodeReport, OutputReport, Report, State
 from mile_rl.workflows.dag import Output
 
 if TYPE_CHECKING:
-    from mile_rl.engine.keeper import Fate, IterationKeeper
+    from mile_rl.engine.keeper import IterationKeeper
+    from mile_rl.engine.stock import Fate
     from mile_rl.workflows.sign import NodeSignature
 
 Ended = Literal["ok", "failed", "interrupted"]

@@ -183,15 +183,16 @@ def many_turns():
 def monkeypatch_quick():
     """Have the engine decide about results however quickly they were made."""
     from mile_rl.engine import keeper
+    from mile_rl.engine.made import Made
 
     before, keeper.QUICK_NS = keeper.QUICK_NS, -1
-    made = keeper.IterationKeeper._made_within
-    keeper.IterationKeeper._made_within = lambda self, node: made(self, node) + 10**9
+    within_ns = Made.within_ns
+    Made.within_ns = lambda self, node: within_ns(self, node) + 10**9
     keeper_recreation = keeper.IterationKeeper._recreation_ns
     keeper.IterationKeeper._recreation_ns = lambda self, output, made_ns: made_ns
     yield
     keeper.QUICK_NS = before
-    keeper.IterationKeeper._made_within = made
+    Made.within_ns = within_ns
     keeper.IterationKeeper._recreation_ns = keeper_recreation
 
 
