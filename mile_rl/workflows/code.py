@@ -6,7 +6,8 @@ import ast
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
-from mile_rl.workflows.bytecode import Import, Scan, Use, code_digest, scan
+from mile_rl.workflows.bytecode import Import, Scan, Use, scan
+from mile_rl.workflows.same_code import code_digest
 from mile_rl.workflows.source import Sources, tree_digest
 
 

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from mile_rl.workflows.bytecode import same_code
 from mile_rl.workflows.digest import Hasher, combine
+from mile_rl.workflows.same_code import same_code
 
 _ANNOTATIONS = 0x1000000
 """The flag of ``from __future__ import annotations``, in code objects and for ``compile``."""
