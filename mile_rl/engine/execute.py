@@ -15,7 +15,7 @@ from mile_rl.engine.memory import Memory
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.pool import Pool
 from mile_rl.engine.running import Keeper, PlanAgain, Progress, Running
-from mile_rl.engine.watch import may_share, unshared
+from mile_rl.engine.shared import may_share, unshared
 from mile_rl.errors import OperatorFailed, WorkflowError
 from mile_rl.workflows.capture import IMMUTABLE, copied
 from mile_rl.workflows.dag import Dag, Output
