@@ -14,7 +14,8 @@ from mile_rl.recommend.errors import RecommendError
 from mile_rl.recommend.metrics import Metric, metrics_of
 from mile_rl.recommend.outcome import Size
 from mile_rl.recommend.places import makers_of
-from mile_rl.recommend.scan import Learner, Scan
+from mile_rl.recommend.scan import Scan
+from mile_rl.recommend.written import Learner
 from mile_rl.store.catalog import Catalog
 from mile_rl.store.records import Iteration
 from mile_rl.workflows.edits import Edit, Scalar

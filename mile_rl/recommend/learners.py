@@ -19,9 +19,9 @@ from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.outcome import Configuration, OutcomeModel
 from mile_rl.recommend.places import place_of
 from mile_rl.recommend.rewrite import Written, other_class, other_parameters
-from mile_rl.recommend.scan import Learner
 from mile_rl.recommend.tried import Tried, defaults, plain_defaults
 from mile_rl.recommend.waiting import Waiting
+from mile_rl.recommend.written import Learner
 from mile_rl.workflows.edits import Edit, Scalar
 
 MODEL_ATTRIBUTES = frozenset(

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mile_rl.recommend.base import Replacement
-from mile_rl.recommend.scan import Learner, Scan, Span
+from mile_rl.recommend.scan import Scan
+from mile_rl.recommend.written import Learner, Span
 from mile_rl.workflows.dag import Dag
 from mile_rl.workflows.edits import Scalar
 from mile_rl.workflows.flow import Flow

@@ -9,7 +9,8 @@ from mile_rl.recommend.base import Replacement
 from mile_rl.recommend.families import FAMILIES, code_of
 from mile_rl.recommend.outcome import Configuration
 from mile_rl.recommend.places import Place
-from mile_rl.recommend.scan import Learner, Scan
+from mile_rl.recommend.scan import Scan
+from mile_rl.recommend.written import Learner
 from mile_rl.workflows.edits import Scalar
 
 Written = tuple[dict[str, Scalar], tuple[Replacement, ...]]

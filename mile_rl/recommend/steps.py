@@ -16,8 +16,9 @@ from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.own import OwnHistory
 from mile_rl.recommend.regressors import REGRESSORS
 from mile_rl.recommend.rewrite import importing
-from mile_rl.recommend.scan import Learner, Scan
+from mile_rl.recommend.scan import Scan
 from mile_rl.recommend.waiting import Waiting
+from mile_rl.recommend.written import Learner
 from mile_rl.workflows.edits import ChangeClass, Edit, EditKind
 from mile_rl.workflows.version import CLASS
 

@@ -9,7 +9,7 @@ from mile_rl.recommend.families import ALIKE, FAMILIES, code_of, position, set_p
 from mile_rl.recommend.gather import Past, State
 from mile_rl.recommend.metrics import Metric
 from mile_rl.recommend.outcome import Configuration, OutcomeModel, Seen
-from mile_rl.recommend.scan import Learner
+from mile_rl.recommend.written import Learner
 from mile_rl.workflows.version import CLASS
 
 

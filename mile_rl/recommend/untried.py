@@ -14,8 +14,8 @@ from mile_rl.recommend.learners import MODEL_ATTRIBUTES, asked_of, place_name
 from mile_rl.recommend.own import OwnHistory
 from mile_rl.recommend.regressors import REGRESSORS, Regressor
 from mile_rl.recommend.rewrite import calling
-from mile_rl.recommend.scan import Learner
 from mile_rl.recommend.waiting import Waiting
+from mile_rl.recommend.written import Learner
 from mile_rl.workflows.edits import ChangeClass, Edit
 from mile_rl.workflows.version import CLASS
 
