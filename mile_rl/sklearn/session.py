@@ -9,61 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from mile_rl.engine.opened import OPENED
-from mile_rl.errors import MileError
 from mile_rl.sklearn.chance import Draws
-from mile_rl.sklearn.contents import content
 from mile_rl.sklearn.memo import Memo
+from mile_rl.sklearn.naming import Candidate, Naming
 from mile_rl.sklearn.recording import Evaluated
 from mile_rl.sklearn.results import Results
 from mile_rl.sklearn.sharing import Counts, Sharing
 from mile_rl.sklearn.shelf import Shelf
-from mile_rl.sklearn.signing import Signed, Signing
+from mile_rl.sklearn.signing import Signing
 from mile_rl.sklearn.steps import share, shareable, unshare
-from mile_rl.sklearn.tails import Given, Tail, given_by, is_container, suits, tail_of
+from mile_rl.sklearn.tails import Given, given_by, suits
 from mile_rl.sklearn.tails import fit_and_score as fit_tail
 from mile_rl.workflows.digest import combine
-from mile_rl.workflows.digest import digest as digest_of
-
-
-class _Candidate(NamedTuple):
-    """What is known of an estimator with its parameters set: a token and a signature a step, and its own.
-
-    ``prefix`` is the signature of all steps but the predictor, where this is a ``tail``; ``pattern`` is the
-    estimator itself, to be cloned, where nobody else has it.
-    """
-
-    tokens: tuple[bytes, ...]
-    steps: tuple[Signed | None, ...]
-    whole: Signed | None
-    tail: Tail | None
-    prefix: bytes
-    pattern: Any
-
-
-class _Task(NamedTuple):
-    """The signature of what a task returns, and those of what runs in it."""
-
-    digest: bytes
-    estimator: Signed
-    scorer: Signed
-
-    @property
-    def own(self) -> bool:
-        """Whether code of the person's own runs in it."""
-        return self.estimator.own or self.scorer.own
-
-    def still(self, estimator: Any, options: dict[str, Any]) -> bool:
-        """Tell whether the code of a clone made before, and all that it reaches, is still what it was."""
-        try:
-            return (
-                digest_of(estimator, where="the estimator") == self.estimator.digest
-                and digest_of(options.get("scorer"), where="the scorer") == self.scorer.digest
-            )
-        except MileError:
-            return False
 
 
 class Session:
@@ -83,16 +43,15 @@ class Session:
         self.signing = Signing()
         self.memo = Memo()
         self.sharing = Sharing(self.signing, self.memo, self.shelf)
+        self._naming = Naming(self.signing, whole=self.shelf is not None)
         self.everything_ns = 0
         self._lock = threading.Lock()
         self._clones = True
         # Parameters are told by identity, and held so that nothing else gets theirs.
-        self._candidates: dict[int, tuple[Any, _Candidate]] = {}
+        self._candidates: dict[int, tuple[Any, Candidate]] = {}
         self._expected: Counter[bytes] = Counter()
         self._seen: Counter[bytes] = Counter()
         self._left: dict[tuple[bytes, bytes], int] = {}
-        self._contents: dict[int, tuple[Any, bytes]] = {}
-        self._signed: dict[int, tuple[Any, Signed]] = {}
         self._results: dict[bytes, Results] = {}
 
     @property
@@ -121,7 +80,7 @@ class Session:
         for parameters in candidates:
             try:
                 one = clone(estimator).set_params(**clone(parameters, safe=False))
-                candidate = self._look_at(one, apart=True)
+                candidate = self._naming.candidate(one, apart=True)
             except Exception:
                 # The search itself will say what is wrong with it, in scikit-learn's words.
                 continue
@@ -153,9 +112,9 @@ class Session:
             options["parameters"] = _Set(parameters)
             if expected is None:
                 estimator = clone(estimator).set_params(**clone(parameters, safe=False))
-        candidate = expected[1] if expected is not None else self._look_at(estimator)
+        candidate = expected[1] if expected is not None else self._naming.candidate(estimator)
         # Where it is known, it is set up from the candidate's own pattern, and only if it has to be.
-        task = self._task_key(candidate, X, y, options)
+        task = self._naming.task(candidate, X, y, options)
         results = self._results_of(X, y) if task is not None else None
         if task is not None and results is not None and (known := results.get(task.digest)) is not None:
             with self._lock:
@@ -204,12 +163,12 @@ class Session:
             about = Evaluated(everything_ns=everything_ns, computed=computed, **evaluated)
             self.shelf.record(about, frame, self.signing)
 
-    def _run(self, estimator: Any, candidate: _Candidate, X: Any, y: Any, options: dict[str, Any]) -> Any:
+    def _run(self, estimator: Any, candidate: Candidate, X: Any, y: Any, options: dict[str, Any]) -> Any:
         """Fit and score with shared steps, or where these are done already, the predictor alone."""
         from sklearn.base import clone
         from sklearn.model_selection._validation import _fit_and_score
 
-        fold = self._content(options["train"])
+        fold = self._naming.content(options["train"])
         owners = [(fold, token) for token in candidate.tokens]
         try:
             tail = candidate.tail
@@ -230,7 +189,7 @@ class Session:
         finally:
             self._release(owners)
 
-    def _share(self, estimator: Any, candidate: _Candidate, owners: list[tuple[bytes, bytes]]) -> bool:
+    def _share(self, estimator: Any, candidate: Candidate, owners: list[tuple[bytes, bytes]]) -> bool:
         """Make the steps of an estimator shared ones; tell whether all are."""
         found = list(shareable(estimator))
         return all(
@@ -243,7 +202,7 @@ class Session:
 
     def _given(
         self,
-        candidate: _Candidate,
+        candidate: Candidate,
         owners: list[tuple[bytes, bytes]],
         X: Any,
         y: Any,
@@ -254,7 +213,7 @@ class Session:
 
         if not owners:
             return None
-        test = self._content(options["test"])
+        test = self._naming.content(options["test"])
         key = combine("given", owners[0][0], test, *candidate.tokens, candidate.prefix)
         with self._lock:
             seen = self._seen[key]
@@ -283,36 +242,6 @@ class Session:
             entry.settle(given, found=given is not None)
         return given
 
-    def _look_at(self, estimator: Any, *, apart: bool = False) -> _Candidate:
-        """Sign an estimator and its steps. Steps with equal tokens compute the same on one fold.
-
-        Tokens only say how long a value is to be held. What may be shared is decided by what is really given.
-
-        Args:
-            estimator: with its parameters set.
-            apart: whether nobody will ever fit it.
-        """
-        above: dict[str, bytes] = {}
-        steps = []
-        for path, step in shareable(estimator):
-            signed = self.signing.step(step, type(step))
-            before = [token for other, token in above.items() if _feeds(other, path)]
-            above[path] = combine("token", path.encode(), signed.digest if signed else b"", *before)
-            steps.append(signed)
-        try:
-            whole = self.signing.value(estimator) if self.shelf is not None else None
-        except MileError:
-            whole = None
-        tail, prefix = tail_of(estimator) if apart else None, b""
-        if tail is not None and any(map(is_container, estimator.named_steps.values())):
-            try:
-                # The containers of the steps have parameters too, such as weights.
-                prefix = self.signing.value(estimator.steps[:-1]).digest
-            except MileError:
-                tail = None
-        tokens = tuple(above.values())
-        return _Candidate(tokens, tuple(steps), whole, tail, prefix, estimator if apart else None)
-
     def _release(self, owners: list[tuple[bytes, bytes]]) -> None:
         done = []
         with self._lock:
@@ -324,58 +253,15 @@ class Session:
         for owner in done:
             self.memo.release(owner)
 
-    def _task_key(self, candidate: _Candidate, X: Any, y: Any, options: dict[str, Any]) -> _Task | None:
-        """Return the signature of what a task returns; None where it cannot be kept."""
-        signed = candidate.whole
-        if signed is None or options.get("return_estimator") or options.get("return_parameters"):
-            return None
-        if getattr(options.get("caller"), "_skl_callbacks", None) or options.get("verbose", 0) > 1:
-            # Somebody wants to see every fit.
-            return None
-        from sklearn import get_config
-
-        try:
-            scorer = self._once(options.get("scorer"))
-            given = [
-                self._content(value)
-                for name in ("fit_params", "score_params")
-                for value in (options.get(name) or {}).items()
-            ]
-            parts = [
-                *(self._content(value) for value in (X, y)),
-                self._content(options["train"]),
-                self._content(options["test"]),
-                *given,
-                repr((options.get("return_train_score"), len(given))).encode(),
-                repr(sorted(get_config().items(), key=lambda item: item[0])).encode(),
-            ]
-        except MileError:
-            return None
-        digest = combine("task", self.signing.surroundings, signed.digest, scorer.digest, *parts)
-        return _Task(digest, signed, scorer)
-
     def _results_of(self, X: Any, y: Any) -> Results | None:
         """Return the results on some data that the store holds, and the place for new ones."""
         if self.shelf is None:
             return None
-        name = combine("results", self.signing.surroundings, self._content(X), self._content(y))
+        name = combine("results", self.signing.surroundings, self._naming.content(X), self._naming.content(y))
         with self._lock:
             if name not in self._results:
                 self._results[name] = Results(self.shelf, name.hex())
             return self._results[name]
-
-    def _content(self, value: Any) -> bytes:
-        """Return the digest of something that all tasks are given; computed once."""
-        known = self._contents.get(id(value))
-        if known is None or known[0] is not value:
-            known = self._contents[id(value)] = (value, content(value))
-        return known[1]
-
-    def _once(self, value: Any) -> Signed:
-        known = self._signed.get(id(value))
-        if known is None or known[0] is not value:
-            known = self._signed[id(value)] = (value, self.signing.value(value))
-        return known[1]
 
 
 class _Set(dict[str, Any]):
@@ -383,14 +269,3 @@ class _Set(dict[str, Any]):
 
     def __sklearn_clone__(self) -> dict[str, Any]:
         return {}
-
-
-def _feeds(one: str, other: str) -> bool:
-    """Tell whether the step at one path may come before the step at another: not beside it in a union."""
-    common = 0
-    for mine, theirs in zip(one, other):
-        if mine != theirs:
-            break
-        common += 1
-    separator = max(one.rfind("/", 0, common + 1), one.rfind("|", 0, common + 1))
-    return one[separator : separator + 1] == "/"
