@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mile_rl.engine import seeds
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.running import PlanAgain, Running
-from mile_rl.errors import OperatorFailed
+from mile_rl.errors import OperatorFailed, WorkflowError
 
 if TYPE_CHECKING:
     from mile_rl.engine.call import Called
@@ -33,7 +33,7 @@ class Pool:
         self._states: tuple[Any, Any] | None = None
         self._moves = 0
         self._plan_again = False
-        self._failed: OperatorFailed | None = None
+        self._failed: OperatorFailed | WorkflowError | None = None
 
     def carry_out(self, order: list[str]) -> None:
         """Run the nodes; they come in topological order."""
@@ -85,10 +85,13 @@ class Pool:
         return finished
 
     def _guarded(self, action: Callable[..., None], *arguments: Any) -> bool:
-        """Do something; note that an operator failed or that the plan has to be made anew."""
+        """Do something; note that an operator failed or that the plan has to be made anew.
+
+        Whatever runs beside one that failed is waited for, and keeps what it earns.
+        """
         try:
             action(*arguments)
-        except OperatorFailed as error:
+        except (OperatorFailed, WorkflowError) as error:
             self._failed = self._failed or error
             return False
         except PlanAgain:

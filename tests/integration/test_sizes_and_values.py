@@ -292,6 +292,36 @@ def test_a_failure_keeps_what_others_earned_and_shows_what_was_raised(desk, stat
 
 
 @pytest.mark.usefixtures("always_decide")
+@pytest.mark.parametrize("wrong", [(1, 2, 3), KeyError("missing")], ids=["wrong outputs", "raises"])
+def test_what_runs_beside_a_failure_is_waited_for_and_kept(desk, states, wrong):
+    @op(version="1", outputs=("a", "b"))
+    def fragile():
+        if isinstance(wrong, Exception):
+            raise wrong
+        return wrong
+
+    @op(version="1")
+    def beside():
+        for thread in threading.enumerate():
+            if thread.name == "mile-fragile":
+                thread.join(10)
+        return 5
+
+    @workflow
+    def flow():
+        a, b = fragile()
+        return a, b, beside()
+
+    @workflow
+    def alone():
+        return beside()
+
+    with pytest.raises((WorkflowError, OperatorFailed)):
+        desk.run(flow, jobs=2)
+    assert states(desk.run(alone)) == {"beside": "load"}
+
+
+@pytest.mark.usefixtures("always_decide")
 @pytest.mark.parametrize(
     "value",
     [None, float("nan"), -0.0, True, (), {1: {2}}, b"", "é", 2**200, np.float32(1.5), np.array(3),
