@@ -156,6 +156,9 @@ class IterationKeeper:
         if output.node in self._observed.not_to_keep:
             fate.kept, fate.reason = False, self._observed.not_to_keep[output.node]
             return False
+        if stock.is_promised(signature):
+            # Its value was spoilt before it could be written, and is made again.
+            return True
         if signature in stock.kept:
             fate.kept, fate.reason = True, "kept before"
             return False

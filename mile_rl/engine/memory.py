@@ -121,6 +121,7 @@ class Memory:
             self._held[output] = held
         if not self._keeper.decide(output, held):
             return
+        self._to_write.pop(output, None)  # one made before, and still waiting to be written
         if held.takers and not held.watch.private:
             self._to_write[output] = held
         else:

@@ -70,6 +70,10 @@ class Stock:
         """Return what became of an output so far."""
         return self.fates.setdefault(output, Fate())
 
+    def is_promised(self, signature: str) -> bool:
+        """Tell whether it was decided in this iteration to keep an output that has not been handed to :meth:`keep`."""
+        return signature in self._reserved
+
     def forget(self, output: Output) -> None:
         """Hear that an output has no artifact (any more)."""
         self._prepared.layout.forget((output,))

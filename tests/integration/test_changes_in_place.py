@@ -54,6 +54,19 @@ def test_a_change_through_a_view_of_another_node(desk, jobs):
         assert not done.outputs[2].any()
 
 
+def test_what_is_spoilt_before_it_is_written_is_kept_when_it_is_made_again(desk, states):
+    """The array still waits for its last reader when its view is changed, so it is not written yet."""
+
+    @workflow
+    def flow(k=0):
+        made = zeros()
+        return fill_sevens(whole_view(made)), total(made, k)
+
+    (kept,) = [node.outputs[0].kept for node in desk.run(flow).report.nodes if node.operator == "zeros"]
+    assert kept
+    assert states(desk.run(flow, k=1))["zeros"] == "load"
+
+
 @op(outputs=("array", "view"))
 def array_and_view():
     made = np.zeros(1000)
