@@ -86,7 +86,7 @@ class IterationKeeper:
         fate = self._stock.fate(output)
         fate.kept, fate.reason = True, "loaded"
         fate.size_bytes, fate.load_ns = loaded.size_bytes, loaded.elapsed_ns
-        self._made.ran(output.node, sum(f.load_ns or 0 for f in self.output_fates(output.node).values()))
+        self._made.ran(output.node, self.load_times_of(output.node) or 0)
         prepared.costs.loaded(loaded.codec, loaded.size_bytes, loaded.elapsed_ns)
         prepared.guard.on_load(signature)
         return loaded.value
@@ -135,7 +135,7 @@ class IterationKeeper:
         """Remember the operator, and keep nothing that it touched in this iteration."""
         reason = self._observed.mutated(node, outputs)
         for output in outputs:
-            fate = self._stock.fates.get(output)
+            fate = self.output_fates(output.node).get(output.name)
             if fate is not None and self._stock.signature(output) not in self._prepared.kept:
                 fate.kept, fate.reason = False, reason
 
@@ -156,7 +156,7 @@ class IterationKeeper:
         if output.node in self._observed.not_to_keep:
             fate.kept, fate.reason = False, self._observed.not_to_keep[output.node]
             return False
-        if stock.is_promised(signature):
+        if fate.kept and stock.is_promised(signature):
             # Its value was spoilt before it could be written, and is made again.
             return True
         if signature in stock.kept:
@@ -280,29 +280,11 @@ class IterationKeeper:
         self._lookout.close()
         self._stock.settle()
 
-    def saved_ns(self) -> int:
-        """Return the measured time of what was not computed, less the time of the loads."""
-        prepared = self._prepared
-        loads = sum(fate.load_ns or 0 for fate in self._stock.fates.values())
-        spared = sum(ns for name, ns in prepared.measured_ns.items() if name not in self.elapsed_ns)
-        return spared - loads
-
-    def everything_ns(self) -> int:
-        """Return what computing every needed node would have taken: measured now, before, or estimated."""
-        return sum(
-            self.elapsed_ns.get(name, int(ns))
-            for name, ns in zip(self._prepared.layout.nodes, self._prepared.layout.compute_ns)
-        )
-
     def load_times_of(self, node: str) -> int | None:
         """Return how long a node's loads took, None where nothing of it was loaded."""
-        times = [
-            fate.load_ns
-            for output, fate in self._stock.fates.items()
-            if output.node == node and fate.load_ns is not None
-        ]
+        times = [fate.load_ns for fate in self.output_fates(node).values() if fate.load_ns is not None]
         return sum(times) if times else None
 
     def output_fates(self, node: str) -> Mapping[str, Fate]:
         """Return what became of a node's outputs, by output name."""
-        return {output.name: fate for output, fate in self._stock.fates.items() if output.node == node}
+        return self._stock.fates.get(node, {})

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def record(prepared: Prepared, keeper: IterationKeeper, report: Report, started_ns: int) -> Report:
     """Write the iteration down; an iteration that cannot be recorded is still returned, with a note."""
     guard = prepared.guard
-    guard.saved(keeper.saved_ns())
+    guard.saved(_saved_ns(prepared, keeper))
     record = IterationRecord(
         workflow=prepared.workflow,
         version=prepared.version,
@@ -56,6 +56,13 @@ def record(prepared: Prepared, keeper: IterationKeeper, report: Report, started_
         log.warning("the iteration was not recorded: %s", error)
         return replace(report, notes=(*report.notes, f"the iteration was not recorded: {error}"))
     return replace(report, iteration=identity)
+
+
+def _saved_ns(prepared: Prepared, keeper: IterationKeeper) -> int:
+    """Return the measured time of what was not computed, less the time of the loads."""
+    loads = sum(keeper.load_times_of(name) or 0 for name in prepared.layout.nodes)
+    spared = sum(ns for name, ns in prepared.measured_ns.items() if name not in keeper.elapsed_ns)
+    return spared - loads
 
 
 def _node_records(prepared: Prepared, keeper: IterationKeeper, report: Report) -> Iterator[NodeRecord]:

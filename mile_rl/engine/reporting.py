@@ -60,10 +60,16 @@ def ran(
         [_ran_node(prepared, keeper, name, status, failed) for name in prepared.layout.nodes],
         status=status,
         waited_ns=waited_ns,
-        everything_ns=keeper.everything_ns(),
+        everything_ns=_everything_ns(prepared, keeper),
         metrics=dict(_metrics(outputs)),
         notes=dict.fromkeys(keeper.notes),
     )
+
+
+def _everything_ns(prepared: Prepared, keeper: IterationKeeper) -> int:
+    """Return what computing every needed node would have taken: measured now, before, or estimated."""
+    layout = prepared.layout
+    return sum(keeper.elapsed_ns.get(name, int(ns)) for name, ns in zip(layout.nodes, layout.compute_ns))
 
 
 def _report(prepared: Prepared, nodes: list[NodeReport], *, notes: Iterable[str], **ended: Any) -> Report:

@@ -42,7 +42,7 @@ class Stock:
 
     Attributes:
         kept: signature -> artifact, as the policy sees it.
-        fates: what became of each output that was loaded or decided about.
+        fates: node -> output name -> what became of it, where it was loaded or decided about.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Stock:
         rescue: Callable[[Collection[str]], None],
     ) -> None:
         self.kept: dict[str, Kept] = dict(prepared.kept)
-        self.fates: dict[Output, Fate] = {}
+        self.fates: dict[str, dict[str, Fate]] = {}
         self._prepared = prepared
         self._signatures = signatures
         self._rescue = rescue
@@ -68,10 +68,10 @@ class Stock:
 
     def fate(self, output: Output) -> Fate:
         """Return what became of an output so far."""
-        return self.fates.setdefault(output, Fate())
+        return self.fates.setdefault(output.node, {}).setdefault(output.name, Fate())
 
     def is_promised(self, signature: str) -> bool:
-        """Tell whether it was decided in this iteration to keep an output that has not been handed to :meth:`keep`."""
+        """Tell whether this iteration has decided to keep an output and not yet come to :meth:`keep` it."""
         return signature in self._reserved
 
     def forget(self, output: Output) -> None:
@@ -114,12 +114,12 @@ class Stock:
         for output in prepared.layout.outputs:
             if self.signature(output) in gone:
                 prepared.layout.forget((output,))
-                if output in self.fates:
-                    self.fates[output].kept, self.fates[output].reason = False, "displaced"
+                if (fate := self.fates.get(output.node, {}).get(output.name)) is not None:
+                    fate.kept, fate.reason = False, "displaced"
 
     def keep(self, output: Output, held: Held) -> None:
         """Queue the write. From now on the plan may count on the artifact."""
-        fate = self.fates[output]
+        fate = self.fate(output)
         if not fate.kept:
             return
         prepared = self._prepared
@@ -180,7 +180,7 @@ class Stock:
         prepared = self._prepared
         while self._written:
             output, signature, size_bytes, put = self._written.popleft()
-            fate = self.fates[output]
+            fate = self.fate(output)
             fate.write_ns = put.elapsed_ns
             if put.size_bytes and put.codec and put.elapsed_ns:
                 # Of a write given up half-way too, or the same would be tried every time.
