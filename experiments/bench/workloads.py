@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from experiments.bench import functions
+
 Stage = Literal["preprocess", "learn", "evaluate"]
 
 
@@ -120,10 +122,10 @@ def cheap(rows: int) -> Workload:
         name=f"cheap, {rows:,} x 20",
         preamble=f"import numpy as np\nimport pandas as pd\n\nimport helper\n\nROWS = {rows}\n",
         steps=(
-            Step(name="load", stage="preprocess", parents=(), source=_LOAD),
-            Step(name="clean", stage="preprocess", parents=("load",), source=_CLEAN),
-            Step(name="features", stage="preprocess", parents=("clean",), source=_FEATURES),
-            Step(name="model", stage="learn", parents=("features",), source=_MODEL),
+            Step(name="load", stage="preprocess", parents=(), source=functions.LOAD),
+            Step(name="clean", stage="preprocess", parents=("load",), source=functions.CLEAN),
+            Step(name="features", stage="preprocess", parents=("clean",), source=functions.FEATURES),
+            Step(name="model", stage="learn", parents=("features",), source=functions.MODEL),
         ),
         modules={"helper": "def low():\n    return 0.01\n"},
         changes={"last node": Change(file="nodes", old="ridge = 0.001", new="ridge = 0.01")},
@@ -140,9 +142,9 @@ def costly(rounds: int = 300) -> Workload:
         name="2 s of features, 0.2 s of model",
         preamble=f"import numpy as np\n\nimport helper\n\nROUNDS = {rounds}\nROWS = 20000\nSTEPS = 450\n",
         steps=(
-            Step(name="load", stage="preprocess", parents=(), source=_LOAD_ARRAY),
-            Step(name="features", stage="preprocess", parents=("load",), source=_MIX),
-            Step(name="model", stage="learn", parents=("features",), source=_DESCEND),
+            Step(name="load", stage="preprocess", parents=(), source=functions.LOAD_ARRAY),
+            Step(name="features", stage="preprocess", parents=("load",), source=functions.MIX),
+            Step(name="model", stage="learn", parents=("features",), source=functions.DESCEND),
         ),
         modules={"helper": "def slope():\n    return 1.5\n"},
         changes={"last node": Change(file="nodes", old="rate = 0.1", new="rate = 0.05")},
@@ -158,11 +160,11 @@ def helpers() -> Workload:
         name="helper in another module",
         preamble="import numpy as np\n\nimport helper\n\nROUNDS = 20\nROWS = 2000\n",
         steps=(
-            Step(name="load", stage="preprocess", parents=(), source=_LOAD_ARRAY),
-            Step(name="features", stage="preprocess", parents=("load",), source=_MIX_WITH_HELPERS),
-            Step(name="model", stage="learn", parents=("features",), source=_SUM),
+            Step(name="load", stage="preprocess", parents=(), source=functions.LOAD_ARRAY),
+            Step(name="features", stage="preprocess", parents=("load",), source=functions.MIX_WITH_HELPERS),
+            Step(name="model", stage="learn", parents=("features",), source=functions.SUM),
         ),
-        modules={"helper": _HELPER, "deeper": _DEEPER},
+        modules={"helper": functions.HELPER, "deeper": functions.DEEPER},
         changes={
             name: Change(file=file, old=old, new=new)
             for name, file, old, new in (
@@ -190,11 +192,14 @@ def session() -> tuple[Workload, ...]:
         name="session",
         preamble="import numpy as np\n\nimport helper\n\nROUNDS = 200\nROWS = 1000\nSTEPS = 450\n",
         steps=(
-            Step(name="load", stage="preprocess", parents=(), source=_LOAD_ARRAY),
-            Step(name="features", stage="preprocess", parents=("load",), source=_MIX),
-            Step(name="scale", stage="preprocess", parents=("features",), source=_SCALE),
+            Step(name="load", stage="preprocess", parents=(), source=functions.LOAD_ARRAY),
+            Step(name="features", stage="preprocess", parents=("load",), source=functions.MIX),
+            Step(name="scale", stage="preprocess", parents=("features",), source=functions.SCALE),
             Step(
-                name="model", stage="learn", parents=("scale",), source=_DESCEND.replace("features", "scale")
+                name="model",
+                stage="learn",
+                parents=("scale",),
+                source=functions.DESCEND.replace("features", "scale"),
             ),
         ),
         modules={"helper": "def slope():\n    return 1.5\n"},
@@ -212,134 +217,3 @@ def session() -> tuple[Workload, ...]:
         ("more data",), (),
     )  # fmt: skip
     return tuple(base.changed(*wanted) for wanted in names)
-
-
-_LOAD = """\
-def load() -> pd.DataFrame:
-    numbers = np.random.default_rng(0).random((ROWS, 20))
-    return pd.DataFrame(numbers, columns=[f"c{i}" for i in range(20)])
-"""
-
-_CLEAN = """\
-def clean(load: pd.DataFrame) -> pd.DataFrame:
-    return load.clip(lower=helper.low())
-"""
-
-_FEATURES = """\
-def features(clean: pd.DataFrame) -> pd.DataFrame:
-    return (clean - clean.mean()) / (clean.max() - clean.min())
-"""
-
-_MODEL = """\
-def model(features: pd.DataFrame) -> list:
-    values = features.to_numpy()
-    known, wanted = values[:, 1:], values[:, 0]
-    ridge = 0.001
-    return np.linalg.solve(known.T @ known + ridge * np.eye(19), known.T @ wanted).tolist()
-"""
-
-_LOAD_ARRAY = """\
-def load() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(ROWS, 50))
-"""
-
-_MIX = """\
-def features(load: np.ndarray) -> np.ndarray:
-    mixing = np.random.default_rng(1).normal(scale=0.2, size=(50, 50))
-    values = load
-    for _ in range(ROUNDS):
-        values = np.tanh(helper.slope() * values @ mixing)
-    return values
-"""
-
-_MIX_WITH_HELPERS = """\
-def features(load: np.ndarray) -> np.ndarray:
-    mixing = np.random.default_rng(1).normal(scale=0.2, size=(50, 50))
-    values = load
-    for _ in range(ROUNDS):
-        values = np.tanh(values @ mixing)
-    total = helper.number() + helper.LIMIT + helper.TABLE["a"] + helper.raised(0.0)
-    total += helper.Child().own() + helper.Child().inherited() + helper.closed() + helper.short()
-    return values * (total + helper.decorated() + helper.third())
-"""
-
-_SCALE = """\
-def scale(features: np.ndarray) -> np.ndarray:
-    return (features - features.mean(axis=0)) / features.std(axis=0)
-"""
-
-_DESCEND = """\
-def model(features: np.ndarray) -> list:
-    wanted = features[:, 0] > 0
-    weights = np.zeros(features.shape[1])
-    rate = 0.1
-    for _ in range(STEPS):
-        said = 1 / (1 + np.exp(-(features @ weights)))
-        weights -= rate * features.T @ (said - wanted) / len(wanted)
-    return weights.tolist()
-"""
-
-_SUM = """\
-def model(features: np.ndarray) -> list:
-    return [float(features.sum()), float(features.max())]
-"""
-
-_HELPER = """\
-import functools
-
-import deeper
-
-LIMIT = 2.01
-TABLE = {"a": 3.01}
-
-
-def number():
-    return 1.01
-
-
-def raised(value, by=4.01):
-    return value + by
-
-
-class Base:
-    def inherited(self):
-        return 6.01
-
-
-class Child(Base):
-    def own(self):
-        return 5.01
-
-
-def make(number):
-    def inner():
-        return number
-
-    return inner
-
-
-closed = make(7.01)
-short = lambda: 8.01
-
-
-def more(function):
-    @functools.wraps(function)
-    def wrapped():
-        return function() + 9.01
-
-    return wrapped
-
-
-@more
-def decorated():
-    return 0.0
-
-
-def third():
-    return deeper.deepest()
-"""
-
-_DEEPER = """\
-def deepest():
-    return 10.01
-"""
