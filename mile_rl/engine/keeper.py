@@ -49,7 +49,7 @@ class IterationKeeper:
         self.elapsed_ns: dict[str, int] = {}
         self.signatures = self._observed.signatures
         self.notes = self._observed.notes
-        self._stock = Stock(prepared, self.signatures, rescue=self._load_early)
+        self._stock = Stock(prepared, self.signatures)
         self._first_plan = True
         self._to_load: set[Output] = set()
         self._loaded_early: dict[Output, Any] = {}
@@ -217,7 +217,7 @@ class IterationKeeper:
             if self._lookout.wanted and made_ns >= self._prepared.guard.settled_ns:
                 self._lookout.ready(self._spare_ns(), self.signatures)
             candidate = self._candidate(output, size_bytes, made_ns, load_ns, write_ns)
-            return self._stock.admit(candidate, fate)
+            return self._stock.admit(candidate, fate, rescue=self._load_early)
         finally:
             self._deciding_ns += self._clock_ns() - begun_ns
 

@@ -38,25 +38,17 @@ class Stock:
     Args:
         prepared: the iteration.
         signatures: node -> signature, as they are now.
-        rescue: hears the signatures of artifacts that are about to be let go.
 
     Attributes:
         kept: signature -> artifact, as the policy sees it.
         fates: node -> output name -> what became of it, where it was loaded or decided about.
     """
 
-    def __init__(
-        self,
-        prepared: Prepared,
-        signatures: Mapping[str, NodeSignature],
-        *,
-        rescue: Callable[[Collection[str]], None],
-    ) -> None:
+    def __init__(self, prepared: Prepared, signatures: Mapping[str, NodeSignature]) -> None:
         self.kept: dict[str, Kept] = dict(prepared.kept)
         self.fates: dict[str, dict[str, Fate]] = {}
         self._prepared = prepared
         self._signatures = signatures
-        self._rescue = rescue
         self._writer = Writer()
         self._used_bytes: int | None = None
         self._reserved: dict[str, int] = {}
@@ -79,8 +71,14 @@ class Stock:
         self._prepared.layout.forget((output,))
         self.kept.pop(self.signature(output), None)
 
-    def admit(self, candidate: Candidate, fate: Fate) -> bool:
-        """Ask the guard and the policy about an output, and let go what they give for it."""
+    def admit(self, candidate: Candidate, fate: Fate, *, rescue: Callable[[Collection[str]], None]) -> bool:
+        """Ask the guard and the policy about an output, and let go what they give for it.
+
+        Args:
+            candidate: the output.
+            fate: what became of it; the answer is noted there.
+            rescue: hears the signatures of artifacts before they are let go.
+        """
         prepared = self._prepared
         if self._used_bytes is None:
             # What others have added since the plan was made the store knows, and refuses what does not fit.
@@ -92,17 +90,16 @@ class Stock:
         fate.kept, fate.reason = decision.keep, decision.reason
         if not decision.keep:
             return False
-        self._evict(decision.evict)
+        if decision.evict:
+            rescue(decision.evict)
+            self._evict(decision.evict)
         self._used_bytes += candidate.size_bytes
         self._reserved[candidate.signature] = candidate.size_bytes
         self.kept[candidate.signature] = prepared.kept_record(candidate)
         return True
 
     def _evict(self, signatures: Collection[str]) -> None:
-        if not signatures:
-            return
         prepared = self._prepared
-        self._rescue(signatures)
         freed_bytes = prepared.store.evict(signatures)
         gone = set(signatures)
         for signature in gone:
