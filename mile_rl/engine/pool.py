@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from mile_rl.engine import seeds
+from mile_rl.engine import seeds, turns
 from mile_rl.engine.opened import OPENED
 from mile_rl.engine.running import PlanAgain, Running
 from mile_rl.errors import OperatorFailed, WorkflowError
@@ -29,6 +29,7 @@ class Pool:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
         self._running: dict[str, Running] = {}
+        self._threads: dict[str, threading.Thread] = {}
         self._ended: queue.SimpleQueue[tuple[str, Called]] = queue.SimpleQueue()
         self._states: tuple[Any, Any] | None = None
         self._moves = 0
@@ -47,14 +48,17 @@ class Pool:
             for other in others:
                 takers[other].append(name)
         ready = deque(name for name in order if not parents[name])
-        while True:
-            for name in self._step(ready):
-                for taker in takers[name]:
-                    parents[taker].discard(name)
-                    if not parents[taker]:
-                        ready.append(taker)
-            if not self._running and (not ready or self._failed or self._plan_again):
-                break
+        try:
+            while self._running or (ready and not self._failed and not self._plan_again):
+                for name in self._step(ready):
+                    for taker in takers[name]:
+                        parents[taker].discard(name)
+                        if not parents[taker]:
+                            ready.append(taker)
+        except BaseException:
+            # Interrupted, most likely.
+            turns.leave(self._threads.values())
+            raise
         if self._failed is not None:
             raise self._failed
         if self._plan_again:
@@ -77,6 +81,7 @@ class Pool:
         if self._running and not finished:
             name, called = self._ended.get()
             running = self._running.pop(name)
+            del self._threads[name]
             if not isinstance(called.error, KeyboardInterrupt) and self._is_tainted(running):
                 self._executor.run_alone_from_now(name)
                 ready.appendleft(name)
@@ -106,7 +111,9 @@ class Pool:
         if not self._running:
             self._states, self._moves = seeds.generator_states(), OPENED.moves
         self._running[name] = running
-        threading.Thread(target=self._work, args=(running,), name=f"mile-{name}", daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(running,), name=f"mile-{name}", daemon=True)
+        self._threads[name] = thread
+        thread.start()
 
     def _work(self, running: Running) -> None:
         self._ended.put((running.node, self._executor.work(running, seed=None)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 log = logging.getLogger(__name__)
 
@@ -14,11 +14,12 @@ PATIENCE_S = 10.0
 
 _TURN = threading.Lock()
 _INSIDE = threading.local()
+_LEFT: list[threading.Thread] = []
 
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Wait until no other thread of this process runs a workflow.
+    """Wait until no other thread of this process runs a workflow, nor an operator of a run that was interrupted.
 
     A workflow that an operator runs itself is part of the run that the operator belongs to, and does not wait. On a
     thread that the operator started it does, and for ever if the operator waits for that thread: whose thread it is
@@ -34,10 +35,32 @@ def turn() -> Iterator[None]:
         )
         _TURN.acquire()
     try:
+        _wait_for_left()
         with inside():
             yield
     finally:
         _TURN.release()
+
+
+def leave(threads: Iterable[threading.Thread]) -> None:
+    """Hear of threads on which operators go on although their run has ended: nobody can stop them.
+
+    They would draw from the global generators, or change the working directory, beside the next run, whose results
+    would be kept all the same; so that waits for them.
+    """
+    _LEFT.extend(thread for thread in threads if thread.is_alive())
+
+
+def _wait_for_left() -> None:
+    while _LEFT:
+        _LEFT[-1].join(PATIENCE_S)
+        if _LEFT[-1].is_alive():
+            log.warning(
+                "waiting for an operator of an interrupted run to end: it cannot be stopped, and would disturb this "
+                "run. Start Python anew to go on without it"
+            )
+            _LEFT[-1].join()
+        _LEFT.pop()
 
 
 @contextlib.contextmanager

@@ -35,3 +35,17 @@ def test_a_turn_is_given_back_when_a_run_fails():
                 raise ValueError
         except ValueError:
             assert not turns.is_inside()
+
+
+def test_a_run_waits_for_an_operator_that_an_interrupted_run_left_behind(monkeypatch):
+    go_on, before = threading.Event(), len(turns._LEFT)
+    # It is let go as soon as somebody says that they wait for it.
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.01)
+    monkeypatch.setattr(turns.log, "warning", lambda text: go_on.set())
+    thread = threading.Thread(target=go_on.wait, args=(10,))
+    thread.start()
+    turns.leave([thread])
+    with turns.turn():
+        assert go_on.is_set()
+        assert not thread.is_alive()
+        assert len(turns._LEFT) == before

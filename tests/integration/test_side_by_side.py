@@ -164,3 +164,40 @@ def test_an_operator_that_draws_while_another_runs_a_workflow(desk):
         event.clear()
     fresh = replace(desk.project(), home=desk.folder / "fresh")
     assert desk.run(flow, project=fresh).outputs == first
+
+
+@op(version="1")
+def is_interrupted():
+    _EVENTS["changed"].wait(10)
+    raise KeyboardInterrupt
+
+
+@op(version="1")
+def cannot_be_stopped():
+    _EVENTS["changed"].set()
+    _EVENTS["read"].wait(10)
+    return 0
+
+
+@op(version="1")
+def threads_beside():
+    return [thread.name for thread in threading.enumerate() if thread.name == "mile-cannot_be_stopped"]
+
+
+def test_a_run_does_not_begin_before_what_an_interrupted_one_left_running_has_ended(desk, monkeypatch):
+    from mile_rl.engine import turns
+
+    @workflow
+    def flow():
+        return is_interrupted(), cannot_be_stopped()
+
+    @workflow
+    def after():
+        return threads_beside()
+
+    monkeypatch.setattr(turns, "PATIENCE_S", 0.01)
+    # It ends when somebody says that they wait for it.
+    monkeypatch.setattr(turns.log, "warning", lambda text: _EVENTS["read"].set())
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(flow, jobs=2)
+    assert desk.run(after).outputs == []
