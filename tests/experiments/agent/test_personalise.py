@@ -18,7 +18,8 @@ from experiments.agent.person_prediction import (
     gain,
     node_losses,
 )
-from experiments.personalise import PersonalArguments, cut_times, personal_prediction, report
+from experiments.agent.person_report import report
+from experiments.personalise import PersonalArguments, cut_times, personal_prediction
 from mile_rl.policies.appraisal import ExpectedSettings
 from mile_rl.policies.learned import Learned
 from mile_rl.policies.observation import SIZE
@@ -187,9 +188,7 @@ def test_the_report_says_so_where_nothing_helped(tmp_path):
     }  # fmt: skip
     judged = {"own policy, own prediction": {"seconds": 9.0, "ratio": 1.1, "low": 1.05, "high": 1.2}}
     policy = {"sessions": 2, "chosen": "as shipped", "judged_s": judged}
-    text = report(
-        {"prediction": prediction, "policy": policy}, PersonalArguments(location="x", folder=tmp_path)
-    )
+    text = report({"prediction": prediction, "policy": policy}, tmp_path / "policy.onnx")
     assert "No correction of the shipped model was better" in text
     assert "nothing changed" in text
     assert "cannot be told" in text
