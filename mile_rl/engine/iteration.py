@@ -112,11 +112,16 @@ def run(
             failed_node = error.node
             raise
         finally:
-            keeper.settle()
-            report = ran(prepared, keeper, status, failed_node, outputs, clock_ns() - begun_ns)
-            report = record(prepared, keeper, report, started_ns)
-            if on_end is not None:
-                on_end(report)
+            try:
+                keeper.settle()
+            except KeyboardInterrupt:
+                status = "interrupted"
+                raise
+            finally:
+                report = ran(prepared, keeper, status, failed_node, outputs, clock_ns() - begun_ns)
+                report = record(prepared, keeper, report, started_ns)
+                if on_end is not None:
+                    on_end(report)
         return Done(outputs=outputs, report=report)
     finally:
         prepared.close()

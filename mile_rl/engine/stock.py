@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 class Fate:
     """What became of one output in this iteration."""
 
-    __slots__ = ("kept", "load_ns", "reason", "size_bytes", "write_ns")
+    __slots__ = ("kept", "load_ns", "promised", "reason", "size_bytes", "write_ns")
 
     def __init__(self) -> None:
         self.kept = False
+        self.promised = ""
+        """The signature under which it was decided to keep it; empty where it is not."""
         self.reason = ""
         self.size_bytes: int | None = None
         self.load_ns: int | None = None
@@ -53,6 +55,7 @@ class Stock:
         self._used_bytes: int | None = None
         self._reserved: dict[str, int] = {}
         self._written: deque[tuple[Output, str, int, PutResult]] = deque()
+        self._given_up = False
 
     def signature(self, output: Output) -> str:
         """Return an output's signature, as it is now."""
@@ -80,6 +83,7 @@ class Stock:
             rescue: hears the signatures of artifacts before they are let go.
         """
         prepared = self._prepared
+        self._take_back(fate)
         if self._used_bytes is None:
             # What others have added since the plan was made the store knows, and refuses what does not fit.
             contents = {a.content: a.size_bytes for key, a in prepared.artifacts.items() if key in self.kept}
@@ -96,7 +100,17 @@ class Stock:
         self._used_bytes += candidate.size_bytes
         self._reserved[candidate.signature] = candidate.size_bytes
         self.kept[candidate.signature] = prepared.kept_record(candidate)
+        fate.promised = candidate.signature
         return True
+
+    def _take_back(self, fate: Fate) -> None:
+        """Free what is reserved for an output: it was made again since, from other files, under another signature."""
+        size_bytes = self._reserved.pop(fate.promised, None)
+        if size_bytes is not None:
+            self.kept.pop(fate.promised, None)
+            self._used_bytes = max(0, (self._used_bytes or 0) - size_bytes)
+            self._prepared.guard.written(fate.promised, 0)
+        fate.kept, fate.promised = False, ""
 
     def _evict(self, signatures: Collection[str]) -> None:
         prepared = self._prepared
@@ -121,6 +135,10 @@ class Stock:
             return
         prepared = self._prepared
         signature = self.signature(output)
+        if signature not in self.kept:
+            self._take_back(fate)
+            fate.reason = "made from other files than it was when that was decided"
+            return
         self._reserved.pop(signature, None)
         size_bytes = fate.size_bytes or 0
         position = prepared.layout.output_at[output]
@@ -132,17 +150,24 @@ class Stock:
             return watch.private or not watch.spoiled()
 
         def write() -> None:
-            if not fate.kept:
-                gone = PutResult(kept=False, size_bytes=0, elapsed_ns=0, codec="", reason=fate.reason)
+            if self._given_up or not fate.kept:
+                reason = fate.reason if not fate.kept else "interrupted before it was written"
                 prepared.guard.written(signature, 0)
-                self._written.append((output, signature, size_bytes, gone))
+                self._written.append((output, signature, size_bytes, _not_kept(reason)))
                 return
             deadline_ns = cost_ns() + prepared.guard.allowance_ns()
-            put = prepared.store.put(
-                signature, value, meta=meta, deadline_ns=deadline_ns, unchanged=unchanged
-            )
-            prepared.guard.written(signature, put.elapsed_ns)
-            self._written.append((output, signature, size_bytes, put))
+            begun_ns = cost_ns()
+            put = _not_kept("its writing was interrupted")
+            try:
+                put = prepared.store.put(
+                    signature, value, meta=meta, deadline_ns=deadline_ns, unchanged=unchanged
+                )
+            except KeyboardInterrupt:
+                self._given_up = True
+                raise
+            finally:
+                prepared.guard.written(signature, put.elapsed_ns or cost_ns() - begun_ns)
+                self._written.append((output, signature, size_bytes, put))
 
         waited_ns = self._writer.submit(write, size_bytes)
         if waited_ns:
@@ -165,12 +190,23 @@ class Stock:
         self._writer.wake()
 
     def settle(self) -> None:
-        """Wait until everything that is to be kept is written."""
-        waited_ns = self._writer.drain()
-        self._writer.close()
-        if waited_ns:
-            self._prepared.guard.written("", waited_ns)
-        self.hear_of_writes()
+        """Wait until everything that is to be kept is written.
+
+        Raises:
+            KeyboardInterrupt: the person would not wait. The write that was going on has ended; no other began.
+        """
+        waited_ns = 0
+        try:
+            waited_ns = self._writer.drain()
+        except KeyboardInterrupt:
+            self._given_up = True
+            self._writer.drain()
+            raise
+        finally:
+            self._writer.close()
+            if waited_ns:
+                self._prepared.guard.written("", waited_ns)
+            self.hear_of_writes()
 
     def hear_of_writes(self) -> None:
         """Take note of the writes that have ended. Only the thread that executes changes anything here."""
@@ -194,3 +230,7 @@ class Stock:
                 self.kept.pop(signature, None)
                 prepared.layout.forget((output,))
             self._used_bytes = (self._used_bytes or 0) + (put.size_bytes if put.kept else 0) - size_bytes
+
+
+def _not_kept(reason: str) -> PutResult:
+    return PutResult(kept=False, size_bytes=0, elapsed_ns=0, codec="", reason=reason)

@@ -109,9 +109,9 @@ class Naming:
         try:
             scorer = self._once(options.get("scorer"))
             given = [
-                self.content(value)
-                for name in ("fit_params", "score_params")
-                for value in (options.get(name) or {}).items()
+                combine("given", kind.encode(), name.encode(), self.content(value))
+                for kind in ("fit_params", "score_params")
+                for name, value in (options.get(kind) or {}).items()
             ]
             parts = [
                 *(self.content(value) for value in (X, y)),

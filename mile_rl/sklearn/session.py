@@ -175,7 +175,8 @@ class Session:
             if tail is not None and suits(tail, options):
                 given = self._given(candidate, owners, X, y, options)
                 if given is not None:
-                    self.counts.shared += 1
+                    with self._lock:
+                        self.counts.shared += 1
                     self.sharing.found(given.made_ns)
                     return fit_tail(tail, given, X, y, options)
             if candidate.pattern is not None:

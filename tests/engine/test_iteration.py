@@ -12,6 +12,7 @@ from mile_rl.engine.history import compare, log
 from mile_rl.engine.iteration import plan
 from mile_rl.engine.loading import load_workflow
 from mile_rl.errors import OperatorFailed, WorkflowError
+from mile_rl.store.store import Store
 from mile_rl.workflows.edits import ChangeClass
 
 CHAIN = """
@@ -471,3 +472,26 @@ def _damage(path: Path, how: str) -> None:
         return
     data[len(data) // 2] ^= 0xFF
     path.write_bytes(data)
+
+
+def test_what_is_interrupted_while_it_is_written_is_recorded_and_the_rest_is_given_up(
+    person, states, project, monkeypatch
+):
+    puts = []
+
+    def put(self, signature, value, **others):
+        puts.append(signature)
+        raise KeyboardInterrupt
+
+    person.writes(CHAIN)
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "put", put)
+        with pytest.raises(KeyboardInterrupt):
+            person.runs()
+    assert len(puts) == 1
+    (entry,) = log(project)
+    assert entry.record.status == "interrupted"
+    assert not any(output.kept for output in entry.record.outputs)
+    again = person.runs()
+    assert set(states(again).values()) == {"compute"}
+    assert states(person.runs())["score"] == "load"

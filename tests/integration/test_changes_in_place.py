@@ -7,6 +7,7 @@ run, in a reused one and with several jobs; and nothing wrong may be kept.
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,34 @@ def test_what_is_spoilt_before_it_is_written_is_kept_when_it_is_made_again(desk,
     (kept,) = [node.outputs[0].kept for node in desk.run(flow).report.nodes if node.operator == "zeros"]
     assert kept
     assert states(desk.run(flow, k=1))["zeros"] == "load"
+
+
+@op
+def zeros_beside_a_file():
+    name = "".join(("la", "te"))
+    if Path(name).exists():
+        Path(name).read_text()
+    return np.zeros(200_000)
+
+
+@op
+def fill_sevens_and_leave_a_file(values):
+    Path("".join(("la", "te"))).write_text("here")
+    values[:] = 7.0
+    return float(values.sum())
+
+
+def test_what_opens_another_file_when_it_is_made_again_is_decided_anew(desk, tmp_path, monkeypatch):
+    """Its signature is another one than that under which it was decided to keep it."""
+    monkeypatch.chdir(tmp_path)
+
+    @workflow
+    def flow(k=0):
+        made = zeros_beside_a_file()
+        return fill_sevens_and_leave_a_file(whole_view(made)), total(made, k)
+
+    assert desk.run(flow).outputs == (7.0 * 200_000, 0.0)
+    assert desk.run(flow, k=1).outputs == (7.0 * 200_000, 1.0)
 
 
 @op(outputs=("array", "view"))
