@@ -24,7 +24,7 @@ from mile_rl.engine.keeper import QUICK_NS
 from mile_rl.planner.channel import Channel
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept
-from mile_rl.policies.guard import SETTLED_NS, Guard
+from mile_rl.policies.guard import Guard
 from mile_rl.policies.outlook import Outlook, spread
 from mile_rl.workflows.edits import STAGES
 
@@ -315,7 +315,7 @@ class _Turn:
     ) -> Candidate:
         session, graph = self.session, self.graph
         recreation_ns, wanted = made_ns, session.guard.needs_outlook
-        if (self.load_ns >= 0).any() and not (wanted and made_ns < SETTLED_NS):
+        if (self.load_ns >= 0).any() and not (wanted and made_ns < session.guard.settled_ns):
             # Without its artifact; it has none, or nobody would ask.
             requested, loaded = graph.mark((output,)), np.zeros(len(graph.outputs), dtype=np.bool_)
             cost = replan(self.compute_ns, self.load_ns, *graph.wiring, requested, loaded)
@@ -383,8 +383,8 @@ class _Turn:
 
     def _foresee(self, made_ns: int) -> None:
         """Tell the policy what may come next, once an iteration and only where something takes long enough."""
-        policy = self.session.guard.policy
-        if self.heard or made_ns < SETTLED_NS or not policy.needs_outlook:
+        guard = self.session.guard
+        if self.heard or made_ns < guard.settled_ns or not guard.needs_outlook:
             return
         self.heard = True
         self.look = Graph(self.script, self.script.look(self.turn), self.session.first_output)

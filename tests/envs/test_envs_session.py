@@ -80,6 +80,15 @@ def test_what_cannot_be_kept_is_computed_each_time():
     assert play(script, calm(), guarded("all")).compute_ns == [3 * SECOND] * 2
 
 
+def test_what_the_guard_settles_is_not_looked_ahead_for():
+    script = chain((3, 2, 1), (10, 20, 1), [(0, 0, 0), (0, 0, 1), (0, 0, 2)])
+    policy = make_policy("expected")
+    assert play(script, calm(), Guard(policy, terms=FREE)).decided
+    quick = Guard(make_policy("expected"), terms=FREE, settled_ns=7 * SECOND)
+    assert play(script, calm(), quick).decided == []
+    assert not quick.policy.view.outlook.scenarios
+
+
 def test_a_return_finds_its_artifacts_again():
     script = chain((3, 1), (1, 1), [(0, 0), (1, 0), (0, 0)])
     played = play(script, calm(), guarded("lru"))

@@ -1,5 +1,9 @@
 """Real plays become scripts that say what was measured, and the comparison says what it sees."""
 
+import subprocess
+import sys
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -7,7 +11,7 @@ pytest.importorskip("numba")
 
 from envs.conditions import Conditions
 from envs.session import play as simulate
-from experiments.agent import real_play
+from experiments.agent import real_deciding, real_play
 from experiments.agent.real_play import Play
 from experiments.agent.real_script import (
     Transfer,
@@ -21,7 +25,9 @@ from experiments.agent.real_script import (
 from experiments.agent.real_table import Row, agreement, figures, markdown
 from mile_rl.cli.session import Replacement, Session, Step
 from mile_rl.errors import MileError
+from mile_rl.policies.base import Budget, Candidate
 from mile_rl.policies.guard import Guard
+from mile_rl.policies.outlook import no_outlook
 from mile_rl.policies.registry import make_policy
 
 SOURCE = """
@@ -191,3 +197,48 @@ def test_the_report_counts_what_is_within_20_percent():
     assert told["within_20_percent"] == 0.5
     assert told["ratio_most"] == pytest.approx(1.4)
     assert "| s | 10% | a | 5.00 |" in markdown(rows)
+
+
+def test_a_timed_policy_answers_as_it_does_and_tells_what_that_took():
+    plain, ticks = make_policy("expected"), count()
+    timed = real_deciding.Timed(make_policy("expected"), clock_ns=lambda: next(ticks))
+    one = Candidate(
+        output="a",
+        signature="s",
+        node="a",
+        operator="op",
+        stage="learn",
+        size_bytes=10,
+        compute_ns=10**9,
+        recreation_ns=10**9,
+        run_ancestors_ns=10**9,
+        load_ns=10**6,
+        write_ns=10**6,
+    )
+    room = Budget(total_bytes=100, used_bytes=0)
+    for policy in (plain, timed):
+        assert policy.on_iteration(1, {}, ()) == ()
+        policy.on_outlook(no_outlook())
+    assert timed.admit(one, (), room) == plain.admit(one, (), room)
+    assert (timed.name, timed.needs_outlook, timed.outlooks) == ("expected", True, 1)
+    assert timed.spent_ns == 3  # three questions, one tick each
+
+
+def test_only_policies_that_look_ahead_take_time_before_their_first_answer():
+    assert real_deciding.first_look_ns("gdsf") == 0
+    assert real_deciding.first_look_ns("expected") > 0
+
+
+def test_what_is_forgotten_before_a_run_is_what_a_new_process_has_not_imported():
+    code = "import sys, mile_rl.engine.iteration, mile_rl.policies.registry; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in said.stdout.split() if name.startswith(real_deciding.AHEAD)]
+    code = (
+        "import mile_rl.engine.outlook, mile_rl.policies.appraisal, mile_rl.policies.network, sys\n"
+        "from experiments.agent.real_deciding import forget\nforget()\n"
+        "import mile_rl.engine.iteration, mile_rl.policies.registry\n"
+        "print(*(each for each in sys.modules if each.startswith('mile_rl.policies.')))"
+    )
+    left = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    fresh = {name for name in said.stdout.split() if name.startswith("mile_rl.policies.")}
+    assert set(left.stdout.split()) == fresh
