@@ -217,10 +217,12 @@ def _key(policy: str, share: float) -> str:
 
 def _report(rows: Sequence[Row], found: dict[str, Any], arguments: RealArguments) -> str:
     before, after = found["load"]
+    count = arguments.repeats
+    plays = f"{count} plays of each, the median counts" if count > 1 else "One play of each"
     return "\n".join(
         [
             "# Real and predicted waiting\n",
-            f"{arguments.repeats} repeats of each play, the median counts; time is the {arguments.clock}'s. "
+            f"{plays}; time is the {arguments.clock}'s. "
             f"Load of the machine {before:.1f} before and {after:.1f} after on {found['cores']} cores. "
             f"Outlooks: {arguments.sight}.\n",
             markdown(rows),
