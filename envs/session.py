@@ -199,6 +199,7 @@ class _Turn:
         self.measured = {row: session.by_row[row] for row in self.graph.rows if row in session.by_row}
         self.elapsed: dict[int, int] = {}
         self.loads_ns = self.writes_ns = 0
+        self.first_write_ns = session.conditions.first_write_ns
         self.to_load: set[int] = set()
         self.loaded_ns: dict[int, int] = {}
         self.made_by: dict[int, set[int]] = {}
@@ -342,6 +343,7 @@ class _Turn:
         session, conditions = self.session, self.session.conditions
         session.used_bytes += candidate.size_bytes
         base_ns = conditions.write_latency_ns + candidate.size_bytes / conditions.write_bytes_per_s * 1e9
+        base_ns, self.first_write_ns = base_ns + self.first_write_ns, 0.0
         write_ns = taken(base_ns, conditions.seed, WRITE, output, self.turn, conditions.transfer_sigma)
         left_ns = session.guard.allowance_ns()
         spent_ns = min(write_ns, left_ns)

@@ -27,17 +27,9 @@ from envs.session import play as simulate
 from experiments.agent import real_play
 from experiments.agent.real_deciding import Timed, first_look_ns
 from experiments.agent.real_play import Clock, Play
-from experiments.agent.real_script import (
-    Sight,
-    Sizes,
-    conditions_of,
-    drift,
-    node_times,
-    read_sizes,
-    script_of,
-    spent,
-)
+from experiments.agent.real_script import Sight, drift, node_times, script_of, spent
 from experiments.agent.real_table import Row, figures, markdown
+from experiments.agent.real_transfers import Sizes, conditions_of, read_sizes
 from mile_rl.cli.demo.examples import playground
 from mile_rl.cli.session import Session, load
 from mile_rl.errors import MileError

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_scripts import MB, MS, SECOND, chain, random_script
@@ -42,6 +44,13 @@ def test_what_is_kept_is_loaded_in_place_of_all_that_it_stands_on():
     assert played.compute_ns == [6 * SECOND, 1 * SECOND, 0]
     assert played.used_bytes == [31 * MB, 32 * MB, 32 * MB]
     assert played.waiting_ns == 6_313 * MS + 1_212 * MS + 11 * MS
+
+
+def test_the_first_write_of_an_iteration_takes_longer():
+    script = chain((3, 2, 1), (10, 20, 1), [(0, 0, 0), (0, 0, 1), (0, 0, 0)])
+    plain = play(script, calm(), guarded("all"))
+    longer = play(script, replace(calm(), first_write_ns=5.0 * MS), guarded("all"))
+    assert longer.write_ns == [plain.write_ns[0] + 5 * MS, plain.write_ns[1] + 5 * MS, 0]
 
 
 def test_a_write_that_runs_over_is_given_up_and_counts():

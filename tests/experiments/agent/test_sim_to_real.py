@@ -13,16 +13,16 @@ from envs.conditions import Conditions
 from envs.session import play as simulate
 from experiments.agent import real_deciding, real_play
 from experiments.agent.real_play import Play
-from experiments.agent.real_script import (
+from experiments.agent.real_script import node_times, script_of, spent
+from experiments.agent.real_table import Row, agreement, figures, markdown
+from experiments.agent.real_transfers import (
+    Sizes,
     Transfer,
     conditions_of,
+    first_write_ns,
     fit_transfers,
-    node_times,
     read_sizes,
-    script_of,
-    spent,
 )
-from experiments.agent.real_table import Row, agreement, figures, markdown
 from mile_rl.cli.session import Replacement, Session, Step
 from mile_rl.errors import MileError
 from mile_rl.policies.base import Budget, Candidate
@@ -158,6 +158,25 @@ def test_transfers_give_latency_and_bandwidth():
     latency_ns, rate = fit_transfers(found, 1.0)
     assert latency_ns == pytest.approx(200_000, rel=0.01)
     assert rate == pytest.approx(500e6, rel=0.01)
+
+
+def test_what_the_first_write_takes_longer_is_told_from_what_its_codec_takes():
+    rng = np.random.default_rng(0)
+    # Every process first writes a long list, whose bytes take nine times as long as those of arrays.
+    first = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(900_000 + 9 * s), codec=2, first=True)
+        for s in (10**6, 2 * 10**6)
+    ]
+    later = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(400_000 + 9 * s), codec=2)
+        for s in rng.integers(1, 10**6, 9)
+    ]
+    arrays = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(400_000 + s), codec=1) for s in rng.integers(1, 10**7, 9)
+    ]
+    assert first_write_ns([*first, *later, *arrays]) == pytest.approx(500_000, rel=0.01)
+    assert first_write_ns([*later, *arrays]) == 0
+    assert conditions_of(Sizes(of={}, loads=(), writes=(*first, *later, *arrays)), 1).first_write_ns > 0
 
 
 def test_without_transfers_the_engines_prior_holds():
