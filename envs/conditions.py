@@ -37,6 +37,8 @@ class Conditions:
         believed_write: likewise of writes.
         compute_sigma: of the logarithm of the noise on compute times.
         transfer_sigma: likewise on loads and writes.
+        first_write_ns: what the first write of an iteration takes longer, where each is a process of its own. Only
+            ``envs.session`` knows of it; the environments draw none.
 
     Raises:
         EnvironmentFailed: a figure is out of range.
@@ -52,6 +54,7 @@ class Conditions:
     believed_write: Channel
     compute_sigma: float = 0.1
     transfer_sigma: float = 0.1
+    first_write_ns: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**62:
@@ -59,7 +62,8 @@ class Conditions:
         if self.budget_bytes < 0:
             raise EnvironmentFailed(f"a budget of {self.budget_bytes} bytes; it has to be 0 or more")
         rates = (self.read_bytes_per_s, self.write_bytes_per_s)
-        waits = (self.read_latency_ns, self.write_latency_ns, self.compute_sigma, self.transfer_sigma)
+        sigmas = (self.compute_sigma, self.transfer_sigma)
+        waits = (self.read_latency_ns, self.write_latency_ns, self.first_write_ns, *sigmas)
         if not all(0 < rate < math.inf for rate in rates) or not all(0 <= wait < math.inf for wait in waits):
             raise EnvironmentFailed(f"bandwidths have to be above 0, latencies and sigmas 0 or more: {self}")
 

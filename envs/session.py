@@ -24,7 +24,7 @@ from mile_rl.engine.keeper import QUICK_NS
 from mile_rl.planner.channel import Channel
 from mile_rl.planner.costs import DEFAULT_COMPUTE_NS
 from mile_rl.policies.base import Budget, Candidate, Decision, Kept
-from mile_rl.policies.guard import SETTLED_NS, Guard
+from mile_rl.policies.guard import Guard
 from mile_rl.policies.outlook import Outlook, spread
 from mile_rl.workflows.edits import STAGES
 
@@ -199,6 +199,7 @@ class _Turn:
         self.measured = {row: session.by_row[row] for row in self.graph.rows if row in session.by_row}
         self.elapsed: dict[int, int] = {}
         self.loads_ns = self.writes_ns = 0
+        self.first_write_ns = session.conditions.first_write_ns
         self.to_load: set[int] = set()
         self.loaded_ns: dict[int, int] = {}
         self.made_by: dict[int, set[int]] = {}
@@ -315,7 +316,7 @@ class _Turn:
     ) -> Candidate:
         session, graph = self.session, self.graph
         recreation_ns, wanted = made_ns, session.guard.needs_outlook
-        if (self.load_ns >= 0).any() and not (wanted and made_ns < SETTLED_NS):
+        if (self.load_ns >= 0).any() and not (wanted and made_ns < session.guard.settled_ns):
             # Without its artifact; it has none, or nobody would ask.
             requested, loaded = graph.mark((output,)), np.zeros(len(graph.outputs), dtype=np.bool_)
             cost = replan(self.compute_ns, self.load_ns, *graph.wiring, requested, loaded)
@@ -342,6 +343,7 @@ class _Turn:
         session, conditions = self.session, self.session.conditions
         session.used_bytes += candidate.size_bytes
         base_ns = conditions.write_latency_ns + candidate.size_bytes / conditions.write_bytes_per_s * 1e9
+        base_ns, self.first_write_ns = base_ns + self.first_write_ns, 0.0
         write_ns = taken(base_ns, conditions.seed, WRITE, output, self.turn, conditions.transfer_sigma)
         left_ns = session.guard.allowance_ns()
         spent_ns = min(write_ns, left_ns)
@@ -383,8 +385,8 @@ class _Turn:
 
     def _foresee(self, made_ns: int) -> None:
         """Tell the policy what may come next, once an iteration and only where something takes long enough."""
-        policy = self.session.guard.policy
-        if self.heard or made_ns < SETTLED_NS or not policy.needs_outlook:
+        guard = self.session.guard
+        if self.heard or made_ns < guard.settled_ns or not guard.needs_outlook:
             return
         self.heard = True
         self.look = Graph(self.script, self.script.look(self.turn), self.session.first_output)

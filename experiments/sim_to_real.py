@@ -4,8 +4,8 @@
 
 Every session is played by the engine under each policy and budget, each time in a new project. From what the engine
 recorded where nothing was kept (times) and everything was (sizes, transfers) a script is made and played in the
-simulator; nothing of the plays that are predicted goes into it. Plays stay in DIR: with ``--no-play`` the
-comparison is made again from them.
+simulator; nothing of the plays that are predicted goes into it. What a policy takes for itself is measured in the
+simulator and in new processes. Plays stay in DIR: with ``--no-play`` the comparison is made again from them.
 """
 
 from __future__ import annotations
@@ -25,22 +25,15 @@ from typing import Any, Final
 from envs.script import Script
 from envs.session import play as simulate
 from experiments.agent import real_play
+from experiments.agent.real_deciding import Timed, first_look_ns
 from experiments.agent.real_play import Clock, Play
-from experiments.agent.real_script import (
-    Sight,
-    Sizes,
-    conditions_of,
-    drift,
-    node_times,
-    read_sizes,
-    script_of,
-    spent,
-)
+from experiments.agent.real_script import Sight, drift, node_times, script_of, spent
 from experiments.agent.real_table import Row, figures, markdown
+from experiments.agent.real_transfers import Sizes, conditions_of, read_sizes
 from mile_rl.cli.demo.examples import playground
 from mile_rl.cli.session import Session, load
 from mile_rl.errors import MileError
-from mile_rl.policies.guard import Guard
+from mile_rl.policies.guard import COLD_NS, Guard
 from mile_rl.policies.learned import SHIPPED
 from mile_rl.policies.registry import make_policy
 from mile_rl.store.catalog import Catalog
@@ -151,6 +144,7 @@ def compare_session(folder: Path, name: str, arguments: RealArguments) -> list[R
     ]
     engine_s = sum(median(turn) for turn in zip(*idle)) / 1e9
     times = node_times([each / "none" for each in repeats])
+    first_ns = {policy: first_look_ns(policy) for policy in ("none", *arguments.policies)}
     rows = []
     for share in arguments.shares:
         budget_bytes = int(share * script.intermediate_bytes)
@@ -160,7 +154,11 @@ def compare_session(folder: Path, name: str, arguments: RealArguments) -> list[R
             if any(len(turns) != script.turns for turns in plays):
                 raise MileError(f"a play of {name} under {policy} is not finished: play the session again")
             sums = [[sum(part) / 1e9 for part in zip(*turns)] for turns in plays]
-            played = simulate(script, conditions_of(sizes, budget_bytes), Guard(make_policy(policy)))
+            # Every run is a new process, so little is worth looking ahead for.
+            timed = Timed(make_policy(policy))
+            conditions = conditions_of(sizes, budget_bytes)
+            played = simulate(script, conditions, Guard(timed, settled_ns=COLD_NS))
+            own_ns = timed.spent_ns + timed.outlooks * first_ns[policy]
             parts = [median(each[i] for each in sums) for i in (1, 2, 3)]
             rest = median(each[0] - sum(each[1:]) for each in sums)
             rows.append(
@@ -173,7 +171,7 @@ def compare_session(folder: Path, name: str, arguments: RealArguments) -> list[R
                     predicted_s=tuple(
                         sum(part) / 1e9 for part in (played.compute_ns, played.load_ns, played.write_ns)
                     ),  # type: ignore[arg-type]
-                    engine_s=engine_s,
+                    engine_s=engine_s + own_ns / 1e9,
                     drift=median(drift(home, times) for home in homes),
                 )
             )
@@ -211,10 +209,12 @@ def _key(policy: str, share: float) -> str:
 
 def _report(rows: Sequence[Row], found: dict[str, Any], arguments: RealArguments) -> str:
     before, after = found["load"]
+    count = arguments.repeats
+    plays = f"{count} plays of each, the median counts" if count > 1 else "One play of each"
     return "\n".join(
         [
             "# Real and predicted waiting\n",
-            f"{arguments.repeats} repeats of each play, the median counts; time is the {arguments.clock}'s. "
+            f"{plays}; time is the {arguments.clock}'s. "
             f"Load of the machine {before:.1f} before and {after:.1f} after on {found['cores']} cores. "
             f"Outlooks: {arguments.sight}.\n",
             markdown(rows),

@@ -8,6 +8,7 @@ machine hardly moves. What happened is in the plays' catalogs, and is read from 
 from __future__ import annotations
 
 import ast
+import compileall
 import importlib
 import multiprocessing
 import os
@@ -20,6 +21,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, Literal
 
+import mile_rl
+from experiments.agent.real_deciding import forget
 from mile_rl.cli.session import Session, Step
 from mile_rl.engine.project import Project, Settings
 from mile_rl.errors import MileError
@@ -91,7 +94,12 @@ def play_apart(session: Session, place: Path, source: str, how: Play) -> list[Pa
 
 
 def preload(sources: Iterable[str]) -> None:
-    """Import the installed modules that some workflow texts import, before processes are forked off."""
+    """Import the installed modules that some workflow texts import, before processes are forked off.
+
+    The engine's byte code is written too: an installation has it, and compiling it anew in every run would count.
+    """
+    for folder in mile_rl.__path__:
+        compileall.compile_dir(folder, quiet=2)
     for text in sources:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -139,15 +147,14 @@ def _child(pipe: Connection, file: Path, arguments: list[str], project: Project,
 
 
 def _one_iteration(file: Path, arguments: list[str], project: Project, clock: Clock) -> None:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
     from mile_rl.engine import opening, stock
     from mile_rl.engine.iteration import run
     from mile_rl.engine.loading import load_workflow, parse_arguments
-    from mile_rl.prediction import model
 
-    # A run of `mile run` has neither read the model yet nor has its libraries use several threads for granted.
-    model.shipped.cache_clear()
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
+    # A run of `mile run` has neither looked ahead yet nor has its libraries use several threads for granted.
+    forget()
     limited: Any = threadpool_limits(1)
     with limited:
         flow = load_workflow(str(file))

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from types import SimpleNamespace
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import numpy as np
-
-from envs.conditions import Conditions
 from envs.outlooks import expectations
-from envs.script import CODECS, Script
+from envs.script import Script
 from envs.writing import Expected, NodeRow, Writer
 from mile_rl.engine import versions
 from mile_rl.engine.foresight_run import COLD_NS, LONG_NS
 from mile_rl.engine.keeper import DECIDING_SHARE
 from mile_rl.engine.outlook import at_first_sight
 from mile_rl.engine.past import past
-from mile_rl.planner.channel import PRIOR_LATENCY_NS, PRIOR_LOAD_BYTES_PER_S, Channel
 from mile_rl.policies.outlook import scenario_limit
 from mile_rl.policies.scenarios import likely_scenarios
 from mile_rl.prediction.model import TreePredictor
@@ -30,56 +25,6 @@ from mile_rl.store.records import Iteration, NodeRecord
 
 Sight = Literal["engine", "first", "model"]
 """Where outlooks come from: what the engine would use in a new process, its first sight, or the model always."""
-
-_SAME_CODEC: Final[Mapping[str, str]] = {"memmap": "array", "polars": "frame"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer:
-    """One load or write that was measured."""
-
-    size_bytes: int
-    elapsed_ns: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """What outputs take in the store.
-
-    Args:
-        of: output signature -> (bytes, codec as in ``CODECS``); what is absent was never written.
-        loads: what loads took.
-        writes: what writes took.
-    """
-
-    of: Mapping[str, tuple[int, int]]
-    loads: tuple[Transfer, ...]
-    writes: tuple[Transfer, ...]
-
-
-def read_sizes(homes: Sequence[Path]) -> Sizes:
-    """Return what the catalogs of some plays know of sizes and transfers."""
-    of: dict[str, tuple[int, int]] = {}
-    loads: list[Transfer] = []
-    writes: list[Transfer] = []
-    for home in homes:
-        catalog = Catalog.open(home / "catalog.db")
-        try:
-            for each in catalog.artifacts():
-                codec = _SAME_CODEC.get(each.codec, each.codec)
-                of[each.signature] = (
-                    each.size_bytes,
-                    CODECS.index(codec if codec in CODECS else "pickle"),
-                )
-            for iteration in catalog.iterations():
-                for output in catalog.outputs_of(iteration.id):
-                    if output.size_bytes and output.load_ns:
-                        loads.append(Transfer(size_bytes=output.size_bytes, elapsed_ns=output.load_ns))
-                    if output.size_bytes and output.write_ns and output.kept:
-                        writes.append(Transfer(size_bytes=output.size_bytes, elapsed_ns=output.write_ns))
-        finally:
-            catalog.close()
-    return Sizes(of=of, loads=tuple(loads), writes=tuple(writes))
 
 
 def node_times(homes: Sequence[Path]) -> dict[str, int]:
@@ -228,49 +173,6 @@ class _Recorded:
         times = [self.times.get(node.signature, 0) for node in nodes]
         known = [ns for node, ns in zip(nodes, times) if node.name in self.seen]
         return sum(times) * DECIDING_SHARE >= COLD_NS or max(known, default=0) >= LONG_NS
-
-
-def conditions_of(sizes: Sizes, budget_bytes: int) -> Conditions:
-    """Return where the script is to be played: the measured store, of which nothing is known at first."""
-    read_latency_ns, read_rate = fit_transfers(sizes.loads, PRIOR_LOAD_BYTES_PER_S)
-    write_latency_ns, write_rate = fit_transfers(sizes.writes, Channel(codec="").bytes_per_s)
-    return Conditions(
-        seed=0,
-        budget_bytes=budget_bytes,
-        read_latency_ns=read_latency_ns,
-        read_bytes_per_s=read_rate,
-        write_latency_ns=write_latency_ns,
-        write_bytes_per_s=write_rate,
-        believed_read=Channel(codec="", bytes_per_s=PRIOR_LOAD_BYTES_PER_S),
-        believed_write=Channel(codec=""),
-        compute_sigma=0.0,
-        transfer_sigma=0.0,
-    )
-
-
-def fit_transfers(transfers: Sequence[Transfer], otherwise: float) -> tuple[float, float]:
-    """Return latency in ns and bytes a second, by least squares on what transfers took.
-
-    Weighed by 1 / elapsed, between absolute errors (one hiccup decides) and relative ones (too fast on average).
-
-    Args:
-        transfers: what was measured.
-        otherwise: bytes a second where nothing was.
-
-    >>> fit_transfers([Transfer(size_bytes=s, elapsed_ns=1000 + 2 * s) for s in (10, 1000, 5000)], 1.0)
-    (1000.0, 500000000.0)
-    """
-    from scipy.optimize import nnls
-
-    if not transfers:
-        return float(PRIOR_LATENCY_NS), otherwise
-    elapsed = np.array([each.elapsed_ns for each in transfers], dtype=np.float64)
-    size = np.array([each.size_bytes for each in transfers], dtype=np.float64)
-    weight = 1 / np.sqrt(elapsed)
-    scale = max(size.mean(), 1.0)
-    (latency, slope), _ = nnls(np.stack([weight, weight * size / scale], axis=1), weight * elapsed)
-    rate = scale / slope * 1e9 if slope > 0 else 1e12
-    return round(float(latency), 3), round(float(min(rate, 1e12)), 3)
 
 
 def spent(home: Path, workflow: str) -> Iterator[tuple[int, int, int, int]]:

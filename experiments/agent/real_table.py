@@ -26,7 +26,8 @@ class Row:
         real_s: seconds waited in each repeat.
         parts_s: medians of computing, loading, writing, and the engine itself.
         predicted_s: seconds of computing, loading and writing in the simulator.
-        engine_s: what the engine itself takes in a play that keeps nothing, all iterations together.
+        engine_s: what the engine itself takes in a play that keeps nothing, all iterations together, and what the
+            policy takes for itself, measured apart from the plays.
         drift: how many times as long the same computations took in this play as where they were measured.
     """
 

@@ -3,12 +3,12 @@
 Two sources, by what they cost. At first sight: the node just edited will probably be edited again, else any
 other; that costs nothing. The shipped model, told the workflow's history, knows better, but loading it and
 reading the history takes tens of milliseconds; it is asked where that is small beside the iteration.
+(Plain classes, as in :mod:`mile_rl.policies.replan`: the first decision of a process pays for making dataclasses.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -32,7 +32,6 @@ AGAIN: Final = 0.5
 """At first sight: the chances of a re-run and of the end, and of the same node among all edits."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Expectation:
     """What is expected of the next iteration.
 
@@ -45,15 +44,22 @@ class Expectation:
         iterations: how many iterations of this workflow it rests on, the running one included.
     """
 
-    touched: Mapping[str, float]
-    nothing: float
-    returning: float
-    returns: tuple[tuple[int, float], ...]
-    stop: float
-    iterations: int
+    __slots__ = ("iterations", "nothing", "returning", "returns", "stop", "touched")
+
+    def __init__(
+        self,
+        *,
+        touched: Mapping[str, float],
+        nothing: float,
+        returning: float,
+        returns: tuple[tuple[int, float], ...],
+        stop: float,
+        iterations: int,
+    ) -> None:
+        self.touched, self.nothing, self.returning, self.returns = touched, nothing, returning, returns
+        self.stop, self.iterations = stop, iterations
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PastVersion:
     """An earlier version, as the catalog remembers it.
 
@@ -64,10 +70,17 @@ class PastVersion:
         requested: the outputs that nothing takes: what it was run for.
     """
 
-    nodes: tuple[tuple[str, Stage, int], ...]
-    takes: tuple[tuple[str, ...], ...]
-    outputs: tuple[tuple[str, ...], ...]
-    requested: tuple[str, ...]
+    __slots__ = ("nodes", "outputs", "requested", "takes")
+
+    def __init__(
+        self,
+        *,
+        nodes: tuple[tuple[str, Stage, int], ...],
+        takes: tuple[tuple[str, ...], ...],
+        outputs: tuple[tuple[str, ...], ...],
+        requested: tuple[str, ...],
+    ) -> None:
+        self.nodes, self.takes, self.outputs, self.requested = nodes, takes, outputs, requested
 
 
 def at_first_sight(prepared: Prepared) -> Expectation:

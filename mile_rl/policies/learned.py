@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from mile_rl.policies.appraisal import ExpectedSettings
     from mile_rl.policies.network import Network
 
 SHIPPED: Final = Path(__file__).with_name("learned.onnx")
@@ -25,7 +26,8 @@ class Learned(Expected):
     candidate's expected saving. It is remembered for what is kept, so that it counts when that is weighed
     against later candidates too. A network that always answers 1 is the policy ``expected``.
 
-    The file is read when the policy is made, so a wrong one is refused before anything runs.
+    A file that is named is read when the policy is made, so a wrong one is refused before anything runs. The
+    shipped one is read when it is first asked: a run without a decision does not pay for it.
 
     Args:
         path: an ONNX file; the shipped one where None.
@@ -35,16 +37,31 @@ class Learned(Expected):
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        from mile_rl.policies.network import Network
-
-        self.network: Network = Network(path or SHIPPED)
-        super().__init__(self.network.settings)
+        super().__init__()
+        self._path = path or SHIPPED
+        self._network: Network | None = None
+        if path is not None:
+            self._network = self.network
         self.name = "learned" if path is None else f"learned:{path}"
         self.observation: npt.NDArray[np.float32] | None = None
         """What the network saw of the last decision, None before the first."""
         self.multiplier = 1.0
         """What it answered."""
         self._multipliers: dict[str, float] = {}
+
+    @property
+    def network(self) -> Network:
+        """The network."""
+        if self._network is None:
+            from mile_rl.policies.network import Network
+
+            self._network = Network(self._path)
+        return self._network
+
+    @property
+    def settings(self) -> ExpectedSettings:
+        """The constants that the network was trained on."""
+        return self.network.settings
 
     def admit(self, candidate: Candidate, kept: Sequence[Kept], budget: Budget) -> Decision:
         """Keep it if, by the network's estimate, it is worth writing and worth more than what it displaces."""

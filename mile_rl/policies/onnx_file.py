@@ -2,13 +2,13 @@
 
 ONNX is protocol buffers, of which only the wire format and a dozen field numbers are needed here. Source: the
 ONNX specification, onnx/onnx.proto3; https://protobuf.dev/programming-guides/encoding.
+(Plain classes, as in :mod:`mile_rl.policies.replan`.)
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -30,7 +30,6 @@ class NotOnnx(ValueError):
     """The bytes are no ONNX file, or one with parts that this reader does not know."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One operation of a graph.
 
@@ -41,13 +40,19 @@ class Step:
         attributes: name -> number.
     """
 
-    kind: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, float]
+    __slots__ = ("attributes", "inputs", "kind", "outputs")
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+        attributes: Mapping[str, float],
+    ) -> None:
+        self.kind, self.inputs, self.outputs, self.attributes = kind, inputs, outputs, attributes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Graph:
     """A network.
 
@@ -58,10 +63,17 @@ class Graph:
         outputs: names.
     """
 
-    steps: tuple[Step, ...]
-    weights: Mapping[str, npt.NDArray[np.float32]]
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    __slots__ = ("inputs", "outputs", "steps", "weights")
+
+    def __init__(
+        self,
+        *,
+        steps: tuple[Step, ...],
+        weights: Mapping[str, npt.NDArray[np.float32]],
+        inputs: tuple[str, ...],
+        outputs: tuple[str, ...],
+    ) -> None:
+        self.steps, self.weights, self.inputs, self.outputs = steps, weights, inputs, outputs
 
 
 def metadata(content: bytes) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,9 +13,8 @@ MOST_RETURNS: Final = 3
 """So many earlier versions, the likeliest, are looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One thing that the person may do next.
+    """One thing that the person may do next. (A plain class, as in :mod:`mile_rl.policies.replan`.)
 
     Args:
         kind: EDIT, NOTHING or RETURN.
@@ -25,10 +23,10 @@ class Scenario:
         p: its probability, given that there is a next iteration.
     """
 
-    kind: int
-    roots: tuple[int, ...] = ()
-    back: int = -1
-    p: float
+    __slots__ = ("back", "kind", "p", "roots")
+
+    def __init__(self, *, kind: int, roots: tuple[int, ...] = (), back: int = -1, p: float) -> None:
+        self.kind, self.roots, self.back, self.p = kind, roots, back, p
 
 
 def likely_scenarios(

@@ -236,8 +236,8 @@ def _copied_frame(frame: Any) -> Any:
 @functools.lru_cache(maxsize=65536)
 def _assigned_to(code: types.CodeType, lasti: int) -> str:
     """Return the variable(s) that the call at an instruction is assigned to, "" where there is none."""
-    instructions = list(dis.get_instructions(code))
-    at = next((i for i, instruction in enumerate(instructions) if instruction.offset == lasti), None)
+    instructions, position = _instructions(code)
+    at = position.get(lasti)
     if at is None:
         return ""
     wanted = 1
@@ -252,3 +252,10 @@ def _assigned_to(code: types.CodeType, lasti: int) -> str:
         if len(stored) == wanted:
             return ",".join(stored)
     return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _instructions(code: types.CodeType) -> tuple[list[dis.Instruction], dict[int, int]]:
+    """Return a function's instructions, and the position of each by its offset."""
+    found = list(dis.get_instructions(code))
+    return found, {instruction.offset: position for position, instruction in enumerate(found)}

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_scripts import MB, MS, SECOND, chain, random_script
@@ -44,6 +46,13 @@ def test_what_is_kept_is_loaded_in_place_of_all_that_it_stands_on():
     assert played.waiting_ns == 6_313 * MS + 1_212 * MS + 11 * MS
 
 
+def test_the_first_write_of_an_iteration_takes_longer():
+    script = chain((3, 2, 1), (10, 20, 1), [(0, 0, 0), (0, 0, 1), (0, 0, 0)])
+    plain = play(script, calm(), guarded("all"))
+    longer = play(script, replace(calm(), first_write_ns=5.0 * MS), guarded("all"))
+    assert longer.write_ns == [plain.write_ns[0] + 5 * MS, plain.write_ns[1] + 5 * MS, 0]
+
+
 def test_a_write_that_runs_over_is_given_up_and_counts():
     script = chain((3,), (100,), [(0,), (0,)])
     truth = calm()
@@ -78,6 +87,15 @@ def test_what_takes_under_five_milliseconds_is_never_kept():
 def test_what_cannot_be_kept_is_computed_each_time():
     script = chain((3,), (1,), [(0,), (0,)], codec=-1)
     assert play(script, calm(), guarded("all")).compute_ns == [3 * SECOND] * 2
+
+
+def test_what_the_guard_settles_is_not_looked_ahead_for():
+    script = chain((3, 2, 1), (10, 20, 1), [(0, 0, 0), (0, 0, 1), (0, 0, 2)])
+    policy = make_policy("expected")
+    assert play(script, calm(), Guard(policy, terms=FREE)).decided
+    quick = Guard(make_policy("expected"), terms=FREE, settled_ns=7 * SECOND)
+    assert play(script, calm(), quick).decided == []
+    assert not quick.policy.view.outlook.scenarios
 
 
 def test_a_return_finds_its_artifacts_again():

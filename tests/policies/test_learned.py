@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import subprocess
 import sys
 from dataclasses import asdict, replace
 
@@ -17,6 +18,7 @@ from mile_rl.errors import SettingsError
 from mile_rl.policies import Budget, make_policy, onnx_file
 from mile_rl.policies.appraisal import UNTUNED, ExpectedSettings
 from mile_rl.policies.errors import PolicyRefused
+from mile_rl.policies.guard import COLD_NS
 from mile_rl.policies.learned import Learned
 from mile_rl.policies.network import Network, _Session
 from mile_rl.policies.observation import SIZE
@@ -211,3 +213,28 @@ def test_the_constants_travel_with_the_file(tmp_path):
     path.write_bytes(policy_files.constant(0.0, policy_files.good_metadata(settings=constants)))
     assert asdict(Learned(path).settings) == asdict(constants)
     assert asdict(constants) != asdict(UNTUNED)
+
+
+class TestTheShippedFile:
+    def test_it_is_read_when_it_is_first_asked_and_a_named_one_at_once(self, monkeypatch, tmp_path):
+        missing = tmp_path / "gone.onnx"
+        monkeypatch.setattr("mile_rl.policies.learned.SHIPPED", missing)
+        policy = Learned()
+        assert policy.on_iteration(1, {}, ()) == ()
+        with pytest.raises(PolicyRefused, match=r"gone\.onnx cannot be read"):
+            policy.admit(candidate(), (), Budget(total_bytes=10**9, used_bytes=0))
+        with pytest.raises(PolicyRefused, match=r"gone\.onnx cannot be read"):
+            Learned(missing)
+
+    def test_a_new_process_settles_as_much_as_under_expected(self):
+        asks = """
+from mile_rl.policies.guard import settled_ns
+from mile_rl.policies.registry import make_policy
+policy = make_policy("learned")
+policy.restore({"multipliers": {"a": 2.0}})
+policy.on_iteration(1, {}, ())
+policy.state()
+print(settled_ns())
+"""
+        said = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+        assert int(said.stdout) == COLD_NS

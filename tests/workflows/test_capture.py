@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mile_rl.errors import WorkflowError
+from mile_rl.workflows import capture
 from mile_rl.workflows.dag import Dag, Output
 from mile_rl.workflows.flow import Flow
 from mile_rl.workflows.operator import op
@@ -315,3 +316,17 @@ def test_constants_of_all_shapes_arrive_as_they_are(value):
     assert found["values"] == (value,)
     assert found["scale"] == value
     assert type(found["scale"]) is type(value)
+
+
+def test_the_instructions_of_a_workflow_are_read_once_for_all_its_nodes(monkeypatch):
+    read = []
+    plain = capture.dis.get_instructions
+    monkeypatch.setattr(capture.dis, "get_instructions", lambda code: read.append(code) or plain(code))
+
+    def flow():
+        first = one(1)
+        left, right = two(first)
+        return many(left, right)
+
+    assert {node.target for node in captured(flow).nodes.values()} >= {"first", "left,right"}
+    assert read == [flow.__code__]

@@ -1,5 +1,9 @@
 """Real plays become scripts that say what was measured, and the comparison says what it sees."""
 
+import subprocess
+import sys
+from itertools import count
+
 import numpy as np
 import pytest
 
@@ -7,21 +11,23 @@ pytest.importorskip("numba")
 
 from envs.conditions import Conditions
 from envs.session import play as simulate
-from experiments.agent import real_play
+from experiments.agent import real_deciding, real_play
 from experiments.agent.real_play import Play
-from experiments.agent.real_script import (
+from experiments.agent.real_script import node_times, script_of, spent
+from experiments.agent.real_table import Row, agreement, figures, markdown
+from experiments.agent.real_transfers import (
+    Sizes,
     Transfer,
     conditions_of,
+    first_write_ns,
     fit_transfers,
-    node_times,
     read_sizes,
-    script_of,
-    spent,
 )
-from experiments.agent.real_table import Row, agreement, figures, markdown
 from mile_rl.cli.session import Replacement, Session, Step
 from mile_rl.errors import MileError
+from mile_rl.policies.base import Budget, Candidate
 from mile_rl.policies.guard import Guard
+from mile_rl.policies.outlook import no_outlook
 from mile_rl.policies.registry import make_policy
 
 SOURCE = """
@@ -154,6 +160,25 @@ def test_transfers_give_latency_and_bandwidth():
     assert rate == pytest.approx(500e6, rel=0.01)
 
 
+def test_what_the_first_write_takes_longer_is_told_from_what_its_codec_takes():
+    rng = np.random.default_rng(0)
+    # Every process first writes a long list, whose bytes take nine times as long as those of arrays.
+    first = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(900_000 + 9 * s), codec=2, first=True)
+        for s in (10**6, 2 * 10**6)
+    ]
+    later = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(400_000 + 9 * s), codec=2)
+        for s in rng.integers(1, 10**6, 9)
+    ]
+    arrays = [
+        Transfer(size_bytes=int(s), elapsed_ns=int(400_000 + s), codec=1) for s in rng.integers(1, 10**7, 9)
+    ]
+    assert first_write_ns([*first, *later, *arrays]) == pytest.approx(500_000, rel=0.01)
+    assert first_write_ns([*later, *arrays]) == 0
+    assert conditions_of(Sizes(of={}, loads=(), writes=(*first, *later, *arrays)), 1).first_write_ns > 0
+
+
 def test_without_transfers_the_engines_prior_holds():
     conditions = conditions_of(read_sizes([]), 1_000)
     assert isinstance(conditions, Conditions)
@@ -191,3 +216,48 @@ def test_the_report_counts_what_is_within_20_percent():
     assert told["within_20_percent"] == 0.5
     assert told["ratio_most"] == pytest.approx(1.4)
     assert "| s | 10% | a | 5.00 |" in markdown(rows)
+
+
+def test_a_timed_policy_answers_as_it_does_and_tells_what_that_took():
+    plain, ticks = make_policy("expected"), count()
+    timed = real_deciding.Timed(make_policy("expected"), clock_ns=lambda: next(ticks))
+    one = Candidate(
+        output="a",
+        signature="s",
+        node="a",
+        operator="op",
+        stage="learn",
+        size_bytes=10,
+        compute_ns=10**9,
+        recreation_ns=10**9,
+        run_ancestors_ns=10**9,
+        load_ns=10**6,
+        write_ns=10**6,
+    )
+    room = Budget(total_bytes=100, used_bytes=0)
+    for policy in (plain, timed):
+        assert policy.on_iteration(1, {}, ()) == ()
+        policy.on_outlook(no_outlook())
+    assert timed.admit(one, (), room) == plain.admit(one, (), room)
+    assert (timed.name, timed.needs_outlook, timed.outlooks) == ("expected", True, 1)
+    assert timed.spent_ns == 3  # three questions, one tick each
+
+
+def test_only_policies_that_look_ahead_take_time_before_their_first_answer():
+    assert real_deciding.first_look_ns("gdsf") == 0
+    assert real_deciding.first_look_ns("expected") > 0
+
+
+def test_what_is_forgotten_before_a_run_is_what_a_new_process_has_not_imported():
+    code = "import sys, mile_rl.engine.iteration, mile_rl.policies.registry; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not [name for name in said.stdout.split() if name.startswith(real_deciding.AHEAD)]
+    code = (
+        "import mile_rl.engine.outlook, mile_rl.policies.appraisal, mile_rl.policies.network, sys\n"
+        "from experiments.agent.real_deciding import forget\nforget()\n"
+        "import mile_rl.engine.iteration, mile_rl.policies.registry\n"
+        "print(*(each for each in sys.modules if each.startswith('mile_rl.policies.')))"
+    )
+    left = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    fresh = {name for name in said.stdout.split() if name.startswith("mile_rl.policies.")}
+    assert set(left.stdout.split()) == fresh
