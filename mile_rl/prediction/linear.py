@@ -37,7 +37,7 @@ class Linear:
     def raw(self, rows: Floats) -> Floats:
         """Return the raw scores of ``rows``, shape (rows, classes)."""
         scores: Floats = standardised(rows, self.mean, self.spread) @ self.weights + self.bias
-        return np.clip(scores, -LIMIT, LIMIT)
+        return scores.clip(-LIMIT, LIMIT)
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as a JSON object."""
@@ -56,5 +56,5 @@ class Linear:
 
 def standardised(rows: Floats, mean: Floats, spread: Floats) -> Floats:
     """Return features less their mean, in standard deviations, cut off at ``REACH``."""
-    table: Floats = np.clip((rows - mean) / spread, -REACH, REACH)
+    table: Floats = ((rows - mean) / spread).clip(-REACH, REACH)
     return table

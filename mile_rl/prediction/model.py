@@ -133,19 +133,24 @@ class Model:
         line = self.lines.get(name)
         return scores if line is None else (scores + line.raw(rows)) / 2
 
-    def classes(self, state: HistoryState) -> NDArray[np.float64]:
-        """Return P(change class) of the next iteration, in the order of ``CLASSES``."""
-        scores, features = self._class_scores(state)
+    def classes(self, state: HistoryState, row: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return P(change class) of the next iteration, in the order of ``CLASSES``.
+
+        Args:
+            state: the history.
+            row: what ``class_row`` says of it, where that is known.
+        """
+        scores, features = self._class_scores(class_row(state) if row is None else row)
         return softmax(scores + state.memory.own.get("classes", NO_CLASSES).shift(features))
 
-    def _class_scores(self, state: HistoryState) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        row = class_row(state)
+    def _class_scores(self, row: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         scores = self.raw("classes", row[None])[0]
         return scores, class_features(row, scores)
 
-    def stop(self, state: HistoryState) -> float:
-        """Return P(there is no further iteration)."""
-        return float(sigmoid(self.raw("stop", class_row(state)[None]))[0, 0])
+    def stop(self, state: HistoryState, row: NDArray[np.float64] | None = None) -> float:
+        """Return P(there is no further iteration); arguments as of :meth:`classes`."""
+        row = class_row(state) if row is None else row
+        return float(sigmoid(self.raw("stop", row[None]))[0, 0])
 
     def touched(self, state: HistoryState, classes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return P(touched) of each node of the latest version, in its order."""
@@ -170,7 +175,7 @@ class Model:
         if record.looped or index is None or not state.iterations:
             return
         own = state.memory.own
-        scores, features = self._class_scores(state)
+        scores, features = self._class_scores(class_row(state))
         line = own.get("classes", NO_CLASSES)
         own["classes"] = line.chosen(features, scores, index)
         classes = softmax(scores + line.shift(features))
@@ -316,14 +321,15 @@ class TreePredictor:
             PredictionError: nothing was observed yet.
         """
         state = self._observed()
-        classes = self.model.classes(state)
+        row = class_row(state)
+        classes = self.model.classes(state, row)
         touched = self.model.touched(state, classes)
         moving = self.model.moves(state, classes, touched)[:n_parameters] if n_parameters else []
         values = self.model.values(state, [(node, name) for node, name, _ in moving], n_values)
         return Prediction(
             classes={change: float(chance) for change, chance in zip(CLASSES, classes)},
             touched={node.name: float(chance) for node, chance in zip(state.nodes, touched)},
-            stop=self.model.stop(state),
+            stop=self.model.stop(state, row),
             parameters=tuple(
                 ParameterGuess(
                     node=node,

@@ -33,6 +33,8 @@ _COLUMNS = np.array(
 )
 _SIZES = np.array([size for _, size in _BLOCKS])
 _LAST = _COLUMNS[:, 0]
+_EACH = np.arange(N)
+_ONES = np.eye(N)
 
 NO_CLASSES = OwnLine.unknown(np.array([0.1] * N + [0.03] * (1 + len(_BLOCKS) + N * N)))
 """How far people's slopes lie from zero: those of the classes, of the score, of ``_BLOCKS``, of the class before."""
@@ -51,9 +53,11 @@ def class_features(row: Floats, scores: Floats) -> Floats:
         row: features of the history, columns ``CLASS_NAMES``.
         scores: the model's raw scores, shape (classes,).
     """
-    each = np.eye(N)
-    own = row[_COLUMNS] * _SIZES
-    return np.hstack([each, np.clip(scores, -LIMIT, LIMIT)[:, None], own, np.kron(row[_LAST], each)])
+    follows = np.zeros((N, N, N))
+    follows[_EACH, :, _EACH] = row[_LAST]
+    return np.hstack(
+        [_ONES, scores.clip(-LIMIT, LIMIT)[:, None], row[_COLUMNS] * _SIZES, follows.reshape(N, N * N)]
+    )
 
 
 def node_features(rows: Floats, scores: Floats, line: Linear) -> Floats:
@@ -64,7 +68,7 @@ def node_features(rows: Floats, scores: Floats, line: Linear) -> Floats:
         scores: the model's raw scores, shape (nodes,).
         line: by which the features are standardised.
     """
-    first = np.stack([np.ones(len(rows)), np.clip(scores, -SCORE_REACH, SCORE_REACH)], axis=1)
+    first = np.stack([np.ones(len(rows)), scores.clip(-SCORE_REACH, SCORE_REACH)], axis=1)
     return np.hstack([first, standardised(rows, line.mean, line.spread)])
 
 

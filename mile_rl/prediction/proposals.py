@@ -10,6 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from mile_rl.workflows.edits import Scalar
 
@@ -55,6 +56,8 @@ _TAIL = re.compile(r"^(.*?)(\d+)(\D{0,12})$", re.DOTALL)
 
 def is_number(value: Scalar) -> bool:
     """Return whether a value is a finite number (and no bool) that a float can hold."""
+    if type(value) is float:  # most are, and this is asked some 200 times an answer
+        return math.isfinite(value)
     if isinstance(value, int):
         return not isinstance(value, bool) and value.bit_length() < 1000
     return isinstance(value, float) and math.isfinite(value)
@@ -138,6 +141,7 @@ def _own_grid(values: Sequence[Scalar]) -> list[tuple[float, int]]:
     return out
 
 
+@lru_cache(maxsize=4096)
 def like(value: float, whole: bool) -> Scalar:
     """Return ``value`` as a person would write it: an int where ``whole``, without binary dust."""
     return int(value) if whole else float(f"{value:.8g}")

@@ -23,7 +23,8 @@ class Forest:
     Args:
         feature: per tree node, the feature that it splits on; a leaf splits on 0 and leads to itself.
         threshold: per tree node, go left where the feature is at most this; +inf at leaves.
-        children: per tree node, its left and its right child, shape (nodes, 2).
+        children: per tree node, its left and its right child, shape (nodes, 2); nodes are put in another order, in
+            which the two lie side by side.
         value: per tree node, the leaf's value, in units of the raw score.
         roots: the trees' roots, shape (rounds, classes); kept with the deepest rounds first.
         baseline: raw score before any tree, shape (classes,).
@@ -37,21 +38,39 @@ class Forest:
     baseline: Floats
     _going_on: tuple[int, ...] = field(init=False, repr=False)
     """Per level, how many trees have a split there: always the first ones."""
+    _left: NDArray[np.int64] = field(init=False, repr=False)
+    """Per tree node its left child, which the right one follows; a leaf itself."""
 
     def __post_init__(self) -> None:
-        heights = _heights(self.threshold, self.children)[self.roots].max(axis=1, initial=0)
+        splits = ~np.isinf(self.threshold)
+        heights = _heights(splits, self.children)[self.roots].max(axis=1, initial=0)
         deepest_first = np.argsort(-heights, kind="stable")
-        levels = range(int(heights.max(initial=0)))
+        order = np.concatenate([np.unique(self.roots), self.children[splits].ravel()])
+        place = np.zeros(len(splits), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        own = np.arange(len(order))
+        left = np.where(splits[order], place[self.children[order, 0]], own)
         width = self.roots.shape[1]
-        object.__setattr__(self, "roots", self.roots[deepest_first])
-        object.__setattr__(self, "_going_on", tuple(width * int((heights > level).sum()) for level in levels))
+        for name, value in (
+            ("feature", self.feature[order]),
+            ("threshold", self.threshold[order]),
+            ("children", np.stack([left, left + splits[order]], axis=1)),
+            ("value", self.value[order]),
+            ("roots", place[self.roots[deepest_first]]),
+            (
+                "_going_on",
+                tuple(width * int((heights > level).sum()) for level in range(heights.max(initial=0))),
+            ),
+            ("_left", left),
+        ):
+            object.__setattr__(self, name, value)
 
     def raw(self, rows: Floats) -> Floats:
         """Return the raw scores of ``rows``, shape (rows, classes).
 
         Takes time proportional to rows x trees x their mean depth. Rows must not hold NaN.
         """
-        values, children = np.ascontiguousarray(rows).ravel(), self.children.ravel()
+        values = np.ascontiguousarray(rows).ravel()
         start = np.arange(len(rows)) * rows.shape[1]
         at = np.repeat(self.roots.ravel(), len(rows)).reshape(self.roots.size, len(rows))
         for trees in self._going_on:
@@ -60,9 +79,7 @@ class Forest:
             asked = self.feature.take(here)
             asked += start
             go_right = values.take(asked) > self.threshold.take(here)
-            here *= 2
-            here += go_right
-            here[:] = children.take(here)
+            np.add(self._left.take(here), go_right, out=here)
         scores: Floats = (
             self.value.take(at).reshape(*self.roots.shape, len(rows)).sum(axis=0).T + self.baseline
         )
@@ -95,9 +112,8 @@ class Forest:
         )
 
 
-def _heights(threshold: Floats, children: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return of each tree node how many splits lie between it and the deepest leaf below it."""
-    splits = ~np.isinf(threshold)
+def _heights(splits: NDArray[np.bool_], children: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of each tree node how many splits lie on the way down to the deepest leaf below it."""
     heights = splits.astype(np.int64)
     while True:
         taller = np.where(splits, 1 + heights[children].max(axis=1), 0)
