@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,13 @@ class Writer:
         self._turns: list[tuple[list[int], list[int], float]] = []
         self._looks: list[tuple[list[int], list[Expected], float]] = []
 
+    def fork(self) -> Writer:
+        """Return a writer of a script that begins as this one and goes on by itself."""
+        other = Writer()
+        for name, own in vars(self).items():
+            setattr(other, name, copy(own))
+        return other
+
     def add_node(self, row: NodeRow) -> int:
         """Add a node signature whose parents are there already, and return its row."""
         if any(parent >= len(self._rows) for parent, _ in row.takes):
@@ -92,12 +100,22 @@ class Writer:
             stop: predicted probability that nothing does.
             think_s: how long the person thought before it.
         """
-        version = sorted(set(rows))
-        self._turns.append((version, sorted(set(requested)), think_s))
-        look = set(version)
+        self._turns.append((sorted(set(rows)), sorted(set(requested)), think_s))
+        self._looks.append(([], [], stop))
+        self.foresee(len(self._turns) - 1, expected, stop=stop)
+
+    def foresee(self, turn: int, expected: Sequence[Expected], *, stop: float) -> None:
+        """Say (anew) what may come after an iteration.
+
+        Args:
+            turn: the iteration.
+            expected: as for :meth:`add_turn`.
+            stop: likewise.
+        """
+        look = set(self._turns[turn][0])
         for each in expected:
             look.update(self._turns[each.turn][0])
-        self._looks.append((sorted(look), list(expected), stop))
+        self._looks[turn] = (sorted(look), list(expected), stop)
 
     def script(self, *, name: str, source: str, group: str) -> Script:
         """Return the script.

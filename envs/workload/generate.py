@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -82,9 +83,26 @@ class Plan:
     draws: Path | None = None
     foresees: Path | None = None
 
+    def draw_turns(self, rng: np.random.Generator) -> int:
+        """Draw how many iterations a session has."""
+        least = min(self.least_turns, self.most_turns)
+        return round(math.exp(rng.uniform(math.log(least), math.log(self.most_turns))))
+
 
 def simulate(plan: Plan, index: int) -> Script:
     """Return the session of a number; the same for the same plan on every machine.
+
+    Args:
+        plan: what to draw.
+        index: which session.
+    """
+    *_, session = unfold(plan, index)
+    name = f"{plan.families[index % len(plan.families)]}-{plan.seed}-{index}"
+    return session.script(name)
+
+
+def unfold(plan: Plan, index: int) -> Iterator[Session]:
+    """Yield the session of a number behind each of its iterations, always the same object.
 
     Args:
         plan: what to draw.
@@ -94,16 +112,13 @@ def simulate(plan: Plan, index: int) -> Script:
     model = _costs()
     family = plan.families[index % len(plan.families)]
     steps = sized(in_order(Recipe(rng, model).workflow(family)), draw_seconds(rng), model)
-    session = _Session(rng, model, plan)
+    session = Session(rng, model, plan)
     session.add(steps, PastIteration(nodes=tuple(step.past() for step in steps.values())))
-    least = min(plan.least_turns, plan.most_turns)
-    turns = round(math.exp(rng.uniform(math.log(least), math.log(plan.most_turns))))
+    turns = plan.draw_turns(rng)
+    yield session
     while session.turns < turns:
-        drawn = session.person.sample(rng)
-        if drawn is not None:
-            session.follow(drawn)
-    name = f"{family}-{plan.seed}-{index}"
-    return session.writer.script(name=name, source="simulated", group=name)
+        session.go_on()
+        yield session
 
 
 def sized(steps: Mapping[str, Step], seconds: float, model: CostModel) -> dict[str, Step]:
@@ -158,8 +173,14 @@ def _invalidated(before: Mapping[str, Step], after: Mapping[str, Step]) -> float
     return len(changed) / max(len(after), 1)
 
 
-class _Session:
-    """A session while it is drawn."""
+class Session:
+    """A session while it is drawn.
+
+    Args:
+        rng: where chance comes from.
+        model: what operators cost.
+        plan: what is drawn.
+    """
 
     def __init__(self, rng: np.random.Generator, model: CostModel, plan: Plan) -> None:
         self.rng, self.model = rng, model
@@ -177,6 +198,28 @@ class _Session:
     def turns(self) -> int:
         """How many iterations there are so far."""
         return len(self.versions)
+
+    def fork(self, rng: np.random.Generator) -> Session:
+        """Return a session with the same past that goes its own way from here."""
+        other = copy(self)
+        other.rng = rng
+        other.writer = self.writer.fork()
+        other.predictor, other.person = self.predictor.fork(), self.person.fork()
+        for name in ("versions", "texts", "rows", "_known", "_codes"):
+            setattr(other, name, copy(getattr(self, name)))
+        return other
+
+    def script(self, name: str) -> Script:
+        """Return what was drawn so far."""
+        return self.writer.script(name=name, source="simulated", group=name)
+
+    def go_on(self) -> None:
+        """Draw one more iteration."""
+        turns = self.turns
+        while self.turns == turns:
+            drawn = self.person.sample(self.rng)
+            if drawn is not None:
+                self.follow(drawn)
 
     def follow(self, drawn: PastIteration) -> None:
         """Carry out what was drawn and write the iteration down."""

@@ -11,7 +11,7 @@ from envs.errors import EnvironmentFailed
 from envs.making import make_bank
 from envs.workload import generate
 from envs.workload.editing import EVALUATED, EVALUATED_ALONE
-from envs.workload.generate import LARGEST_BYTES, LEAST_TURNS, UNBEARABLE, Plan, simulate
+from envs.workload.generate import LARGEST_BYTES, LEAST_TURNS, UNBEARABLE, Plan, simulate, unfold
 from envs.workload.recipes import FAMILIES
 from mile_rl.policies.outlook import EDIT, RETURN
 from mile_rl.prediction.model import shipped
@@ -25,6 +25,21 @@ def scripts():
 def test_a_session_is_the_same_for_the_same_seed_and_number(scripts):
     assert simulate(Plan(seed=1), 7).equals(scripts[7])
     assert not simulate(Plan(seed=2), 7).equals(scripts[7])
+
+
+def test_what_is_forked_goes_its_own_way_and_leaves_the_session_as_it_was():
+    plan, rng = Plan(seed=51, most_turns=14), np.random.default_rng(0)
+    for session in unfold(plan, 1):
+        other = session.fork(rng)
+        other.go_on()
+        turns = session.turns
+        assert (other.turns, len(session.rows)) == (turns + 1, turns)
+        forked = other.script("forked")
+        assert forked.version(turns - 1).tolist() == sorted(session.rows[-1].values())
+    alone = simulate(plan, 1)
+    assert all(
+        np.array_equal(each, alone.arrays()[name]) for name, each in session.script("x").arrays().items()
+    )
 
 
 def test_sessions_last_as_long_as_they_should(scripts):
@@ -73,7 +88,7 @@ def test_outlooks_put_edits_on_nodes_of_the_version_and_returns_on_earlier_ones(
 
 def test_evaluation_is_edited_in_the_proportions_of_the_sources(monkeypatch):
     seen = Counter()
-    add = generate._Session.add
+    add = generate.Session.add
 
     def counting(self, steps, record):
         if record.edits and record.returns_to is None:
@@ -81,7 +96,7 @@ def test_evaluation_is_edited_in_the_proportions_of_the_sources(monkeypatch):
             seen.update(changed=1, evaluated="evaluate" in stages, alone=stages == {"evaluate"})
         add(self, steps, record)
 
-    monkeypatch.setattr(generate._Session, "add", counting)
+    monkeypatch.setattr(generate.Session, "add", counting)
     for index in range(60):
         simulate(Plan(seed=3), index)
     assert seen["evaluated"] / seen["changed"] == pytest.approx(EVALUATED, abs=0.08)
