@@ -24,7 +24,7 @@ import pandas as pd
 
 from envs.bank import Bank
 from envs.errors import EnvironmentFailed, ScriptError
-from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
+from experiments.agent.contest import BUDGETS, HOARDING, ORACLE, RULES, UNTUNED, Oracles, cases, contest
 from experiments.agent.plots import draw_waiting
 from experiments.agent.table import Ratio, by_budget, gap, markdown, summary, totals
 from experiments.prediction.tracking import track
@@ -32,7 +32,7 @@ from mile_rl.errors import MileError
 from mile_rl.policies.learned import SHIPPED
 
 LOG = logging.getLogger("experiments.evaluate")
-REFERENCES = ("none", "helix", "gdsf", UNTUNED, "expected", ORACLE)
+REFERENCES = ("none", HOARDING, "helix", "gdsf", UNTUNED, "expected", ORACLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -17,14 +17,16 @@ from envs.script import Script
 from envs.session import play
 from experiments.agent.oracle import oracle
 from experiments.agent.story import story_of
-from mile_rl.policies.base import Policy
+from mile_rl.policies.base import Kept, Policy
 from mile_rl.policies.guard import Guard
+from mile_rl.policies.helix import Helix
 from mile_rl.policies.registry import make_policy
 
 BUDGETS: Final = (0.01, 0.05, 0.10, 0.25, 0.50, 1.00)
 """Shares of all intermediates of one version: 1 is what keeping everything of one run takes."""
 
-RULES: Final = ("none", "all", "helix", "lru", "gdsf", "density")
+HOARDING: Final = "helix never purging"
+RULES: Final = ("none", "all", HOARDING, "helix", "lru", "gdsf", "density")
 UNTUNED: Final = "expected (untuned)"
 ORACLE: Final = "oracle"
 
@@ -89,8 +91,23 @@ def cases(
     return drawn
 
 
+class HoardingHelix(Helix):
+    """Helix's rule without its purge: what was kept once stays, so that a full store takes nothing any more.
+
+    This is how the first experiments here read the rule ("no eviction"); as published it purges what changed.
+    """
+
+    name = HOARDING
+
+    def on_iteration(self, iteration: int, code: Mapping[str, str], kept: Sequence[Kept]) -> tuple[str, ...]:
+        """Let nothing go."""
+        return ()
+
+
 def policy_of(name: str) -> Policy:
-    """Return a new policy by the name that tables use: settings' names, and the untuned expected saving."""
+    """Return a new policy by the name that tables use: settings' names, and what only stands beside them."""
+    if name == HOARDING:
+        return HoardingHelix()
     if name == UNTUNED:
         from mile_rl.policies.appraisal import UNTUNED as CONSTANTS
         from mile_rl.policies.expected import Expected

@@ -6,8 +6,19 @@ pytest.importorskip("numba")
 
 from envs.script import Script
 from envs.writing import Expected, NodeRow, Writer
-from experiments.agent.contest import BUDGETS, ORACLE, RULES, UNTUNED, Oracles, cases, contest
+from experiments.agent.contest import (
+    BUDGETS,
+    HOARDING,
+    ORACLE,
+    RULES,
+    UNTUNED,
+    Oracles,
+    cases,
+    contest,
+    policy_of,
+)
 from experiments.agent.table import by_budget, gap, markdown, ratio, relative, summary, totals
+from mile_rl.policies.base import Kept
 from mile_rl.policies.outlook import EDIT, NOTHING
 
 SECOND = 1_000_000_000
@@ -118,6 +129,15 @@ def test_a_session_counts_as_much_as_any_other_however_long_it_takes():
     frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "none"), "waiting_s"] *= 1_000
     frame.loc[(frame["session"] == "g0s0") & (frame["policy"] == "a"), "waiting_s"] *= 500
     assert ratio(relative(frame), "a", "none").value == pytest.approx((39 + 0.5) / 40)
+
+
+def test_the_helix_that_never_purges_lets_nothing_go():
+    changed = Kept(
+        signature="s", output="o", node="n", size_bytes=1, load_ns=1, recreation_ns=9, loads=0, last_used=1,
+        kept_at=1, code="before",
+    )  # fmt: skip
+    assert policy_of("helix").on_iteration(2, {"n": "after"}, [changed]) == ("s",)
+    assert policy_of(HOARDING).on_iteration(2, {"n": "after"}, [changed]) == ()
 
 
 def test_in_seconds_a_session_counts_as_much_as_people_wait_in_it():
