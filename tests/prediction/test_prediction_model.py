@@ -131,7 +131,7 @@ def check(record, before):
 
 def test_drawn_iterations_are_possible_and_teach_nothing_until_observed(model, rng):
     drawn = set()
-    for _ in range(40):
+    for _ in range(120):
         predictor = TreePredictor(model)
         predictor.observe(first())
         for _ in range(25):
@@ -231,7 +231,7 @@ def test_an_answer_is_quick(model):
     predictor = TreePredictor(model)
     predictor.observe(PastIteration(nodes=nodes))
     times = []
-    for _ in range(40):
+    for _ in range(120):
         started = time.thread_time_ns()
         predictor.predict()
         times.append(time.thread_time_ns() - started)
