@@ -116,6 +116,8 @@ def _steps(now: float, before: Scalar) -> list[tuple[float, int]]:
 def _rounds_near(now: float) -> list[float]:
     """Return the multiples of a positive number's scale that lie around it, and five times the scale."""
     scale = 10.0 ** math.floor(math.log10(now))
+    if not scale:  # below the smallest power of ten that a float holds
+        return []
     first = now / scale
     near = {math.floor(first) - 1, math.floor(first), math.ceil(first), math.ceil(first) + 1, 5}
     return [scale * factor for factor in sorted(near, key=lambda f: abs(f - first)) if factor > 0]

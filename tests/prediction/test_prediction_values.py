@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mile_rl.prediction.memory import Habits, ValueMemory, value_key
@@ -57,6 +57,8 @@ def test_whole_numbers_are_never_proposed_as_fractions():
 
 
 @given(st.lists(SCALARS, min_size=1, max_size=30), st.lists(SCALARS, max_size=20))
+@example([5e-324], [])
+@example([1e308, -1e308], [1.7e308])
 def test_candidates_differ_from_the_present_value_and_their_rows_are_finite(values, elsewhere):
     memory = ValueMemory()
     for old, new in itertools.pairwise(elsewhere):
